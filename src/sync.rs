@@ -1,0 +1,24 @@
+//! The one seam where the standard library's atomics become loom's.
+//!
+//! Lock-free rooms import from here and never from `std::sync::atomic`, so that the very code that runs in the shop is
+//! the code that the models explore (`RUSTFLAGS="--cfg doorbuster_loom" cargo test --lib loom`).
+//!
+//! **Invariant:** nothing but re-exports.
+
+#[cfg(not(doorbuster_loom))]
+pub(crate) use std::{
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+    },
+    thread::yield_now,
+};
+
+#[cfg(doorbuster_loom)]
+pub(crate) use loom::{
+    sync::{
+        Mutex, MutexGuard,
+        atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering},
+    },
+    thread::yield_now,
+};
