@@ -65,6 +65,7 @@
 //! and the restart and the same idempotency key give the definite answer.
 //!
 //! **Architecture invariant:** refusals are values, faults are errors. Nothing that a client can send panics.
+pub mod access;
 pub mod client;
 pub mod clock;
 mod home;
