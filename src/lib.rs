@@ -73,4 +73,5 @@ pub mod ids;
 pub mod money;
 pub mod offer;
 pub mod order;
+pub mod sale;
 mod sync;
