@@ -74,4 +74,5 @@ pub mod money;
 pub mod offer;
 pub mod order;
 pub mod sale;
+pub mod stock;
 mod sync;
