@@ -70,6 +70,7 @@ pub mod client;
 pub mod clock;
 mod home;
 pub mod ids;
+pub mod ledger;
 pub mod money;
 pub mod offer;
 pub mod order;

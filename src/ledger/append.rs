@@ -1,0 +1,297 @@
+//! How a page gets into the file: the rows of the log and their fold, in one transaction.
+//!
+//! **Invariant:** the fold changes in the transaction of the events that it folds, and nowhere else.
+//!
+//! **Invariant:** a failure is called harmless only where the rollback succeeded and the log's last number, read back,
+//! is the one from before.
+
+use rusqlite::{CachedStatement, Connection, params};
+
+use super::event::Event;
+use super::fault::{Meaning, meaning};
+use super::page::{BadEvent, Line, Page, committed, placed_state};
+use super::schema::SCHEMA_VERSION;
+use super::sqlite::Sqlite;
+use super::store::Failure;
+use crate::clock::WallTime;
+use crate::ids::{ItemNo, SaleNo};
+use crate::offer::{ItemTerms, Phase, SaleTerms};
+
+const INSERT_EVENT: &str = "INSERT INTO events (seq, at_us, kind, sale, item, order_id, buyer, idempotency_key, \
+     quantity, price_minor, placed_at_us, expires_at_us, ack, detail, hash) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
+
+/// Why a page cannot be written.
+#[derive(Debug, thiserror::Error)]
+enum WriteError {
+    #[error(transparent)]
+    BadEvent(#[from] BadEvent),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    /// The fold lacks a row that the writer knows of.
+    #[error("{0} has no row number {1}")]
+    Missing(&'static str, u32),
+}
+
+/// What orders of the page at hand change in the totals of their items. A thousand orders of one item are one UPDATE.
+///
+/// Held and sold together only grow while they are collected here; whatever lowers them or changes stock is preceded by
+/// a [`Deltas::flush`]. So the CHECK at the end of such a stretch judges every point of it.
+#[derive(Debug, Default)]
+pub(super) struct Deltas {
+    /// Held and sold, by item number; zeroes but for those that were touched.
+    by_item: Vec<(i64, i64)>,
+    touched: Vec<ItemNo>,
+}
+
+impl Deltas {
+    fn add(&mut self, item: ItemNo, (held, sold): (i64, i64)) {
+        if self.by_item.len() <= item.index() {
+            self.by_item.resize(item.index() + 1, (0, 0));
+        }
+        let delta = &mut self.by_item[item.index()];
+        if *delta == (0, 0) {
+            self.touched.push(item);
+        }
+        *delta = (delta.0 + held, delta.1 + sold);
+    }
+
+    fn flush(&mut self, connection: &Connection) -> Result<(), WriteError> {
+        if self.touched.is_empty() {
+            return Ok(());
+        }
+        let mut update =
+            connection.prepare_cached("UPDATE items SET held = held + ?2, sold = sold + ?3 WHERE no = ?1")?;
+        for item in self.touched.drain(..) {
+            let (held, sold) = std::mem::take(&mut self.by_item[item.index()]);
+            expect_row(update.execute(params![item.0, held, sold])?, "items", item.0)?;
+        }
+        Ok(())
+    }
+
+    fn clear(&mut self) {
+        self.by_item.clear();
+        self.touched.clear();
+    }
+}
+
+fn expect_row(changed: usize, table: &'static str, no: u32) -> Result<(), WriteError> {
+    if changed == 1 { Ok(()) } else { Err(WriteError::Missing(table, no)) }
+}
+
+impl Sqlite {
+    /// Writes a page in one transaction.
+    pub(super) fn write_page(&mut self, page: &mut Page<'_>) -> Result<(), Failure> {
+        write(&self.connection, &mut self.deltas, page).map_err(|error| {
+            self.deltas.clear();
+            undo(&self.connection, &error, page.seq_before())
+        })
+    }
+
+    /// Writes a transaction that changes nothing, through to the disk.
+    pub(super) fn write_nothing(&mut self) -> Result<(), Failure> {
+        let connection = &self.connection;
+        let seq = last_seq(connection).map_err(|error| Failure::Unknown(format!("reading back: {error}")))?;
+        let write = || {
+            begin(connection)?;
+            // The same number again: the header's page becomes a frame of the WAL all the same, and is synced.
+            connection.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+            commit(connection)
+        };
+        write().map_err(|error| undo(connection, &WriteError::Sqlite(error), seq))
+    }
+}
+
+/// Rolls back, and finds out what can be said of the transaction that failed.
+fn undo(connection: &Connection, error: &WriteError, seq_before: i64) -> Failure {
+    let meaning = match error {
+        WriteError::BadEvent(_) => Meaning::BadEvent,
+        WriteError::Sqlite(error) => meaning(error),
+        WriteError::Missing(..) => Meaning::Unknown,
+    };
+    // SQLite has rolled back by itself after the graver errors.
+    let rolled_back = if connection.is_autocommit() { Ok(()) } else { connection.execute_batch("ROLLBACK") };
+    if let Err(second) = rolled_back {
+        return Failure::Unknown(format!("{error}; rolling back: {second}"));
+    }
+    match (meaning, last_seq(connection)) {
+        (Meaning::Unknown, _) => Failure::Unknown(error.to_string()),
+        (_, Err(second)) => Failure::Unknown(format!("{error}; reading back: {second}")),
+        (_, Ok(seq)) if seq != seq_before || !connection.is_autocommit() => {
+            Failure::Unknown(format!("{error}; the log ends with {seq} and not with {seq_before}"))
+        }
+        (Meaning::BadEvent, Ok(_)) => Failure::BadEvent(error.to_string()),
+        (Meaning::Refused, Ok(_)) => Failure::Refused(error.to_string()),
+    }
+}
+
+fn begin(connection: &Connection) -> rusqlite::Result<()> {
+    // The lock is taken now: a transaction that has begun can be committed.
+    connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
+}
+
+fn commit(connection: &Connection) -> rusqlite::Result<()> {
+    connection.prepare_cached("COMMIT")?.execute([]).map(drop)
+}
+
+fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.prepare_cached("SELECT coalesce(max(seq), 0) FROM events")?.query_row([], |row| row.get(0))
+}
+
+fn write(connection: &Connection, deltas: &mut Deltas, page: &mut Page<'_>) -> Result<(), WriteError> {
+    begin(connection)?;
+    let mut inserter = Inserter::new(connection)?;
+    page.each(|line| {
+        inserter.insert(&line)?;
+        line.event.map_or(Ok(()), |event| fold(connection, deltas, event))
+    })?;
+    deltas.flush(connection)?;
+    commit(connection)?;
+    Ok(())
+}
+
+/// Inserts rows one after another, and binds only what differs from the row before: rows of one batch have most of
+/// their columns in common, and binding is a third of what an insert costs.
+struct Inserter<'c> {
+    insert: CachedStatement<'c>,
+    /// What is bound by now: the numbers of the columns `at_us` to `expires_at_us`, and `kind` and `ack`.
+    numbers: [Option<Option<i64>>; 6],
+    kind: String,
+    ack: Option<String>,
+}
+
+impl<'c> Inserter<'c> {
+    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
+        // A fresh statement has NULL everywhere, which `ack: None` says; `kind` is never empty.
+        let insert = connection.prepare_cached(INSERT_EVENT)?;
+        Ok(Self { insert, numbers: [None; 6], kind: String::new(), ack: None })
+    }
+
+    fn insert(&mut self, Line { row, hash, .. }: &Line<'_>) -> rusqlite::Result<()> {
+        let insert = &mut self.insert;
+        let numbers = [
+            (2, Some(row.at_us)),
+            (4, Some(row.sale)),
+            (5, row.item),
+            (9, row.quantity),
+            (10, row.price_minor),
+            (12, row.expires_at_us),
+        ];
+        for (bound, (column, number)) in self.numbers.iter_mut().zip(numbers) {
+            if *bound != Some(number) {
+                insert.raw_bind_parameter(column, number)?;
+                *bound = Some(number);
+            }
+        }
+        if self.kind != row.kind {
+            insert.raw_bind_parameter(3, row.kind)?;
+            row.kind.clone_into(&mut self.kind);
+        }
+        if self.ack.as_deref() != row.ack {
+            insert.raw_bind_parameter(13, row.ack)?;
+            self.ack = row.ack.map(str::to_owned);
+        }
+        insert.raw_bind_parameter(1, row.seq)?;
+        insert.raw_bind_parameter(6, row.order_id)?;
+        insert.raw_bind_parameter(7, row.buyer)?;
+        insert.raw_bind_parameter(8, row.idempotency_key)?;
+        insert.raw_bind_parameter(11, row.placed_at_us)?;
+        insert.raw_bind_parameter(14, row.detail)?;
+        insert.raw_bind_parameter(15, &hash[..])?;
+        insert.raw_execute().map(drop)
+    }
+}
+
+fn fold(connection: &Connection, deltas: &mut Deltas, event: &Event) -> Result<(), WriteError> {
+    if let Event::OrderPlaced(order) = event {
+        deltas.add(order.terms.item, committed(placed_state(order), order.terms.quantity.units()));
+        return Ok(());
+    }
+    deltas.flush(connection)?;
+    match event {
+        Event::OrderPlaced(_) => Ok(()),
+        Event::SaleCreated { sale, first_item, offer } => {
+            insert_sale(connection, *sale, &offer.sale)?;
+            insert_items(connection, *sale, *first_item, &offer.items)
+        }
+        Event::SaleChanged { sale, terms, first_item, added } => {
+            update_sale(connection, *sale, terms)?;
+            insert_items(connection, *sale, *first_item, added)
+        }
+        Event::SaleOpened(sale) | Event::SaleResumed(sale) => set_phase(connection, *sale, Phase::Live),
+        Event::SalePaused(sale) => set_phase(connection, *sale, Phase::Paused),
+        Event::SaleEnded(sale) => set_phase(connection, *sale, Phase::Ended),
+        Event::StockAdded { item, units, .. } => change_stock(connection, *item, i64::from(*units)),
+        Event::StockTaken { item, units, .. } => change_stock(connection, *item, -i64::from(*units)),
+    }
+}
+
+fn insert_sale(connection: &Connection, no: SaleNo, terms: &SaleTerms) -> Result<(), WriteError> {
+    let sql = "INSERT INTO sales (no, id, title, opens_at_us, closes_at_us, limit_per_buyer, hold_us, phase) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let (opens, closes, hold) = times(terms);
+    let phase = Phase::Scheduled.word();
+    connection.prepare_cached(sql)?.execute(params![
+        no.0,
+        terms.id.as_str(),
+        terms.title,
+        opens,
+        closes,
+        terms.limit_per_buyer,
+        hold,
+        phase
+    ])?;
+    Ok(())
+}
+
+fn update_sale(connection: &Connection, no: SaleNo, terms: &SaleTerms) -> Result<(), WriteError> {
+    let sql = "UPDATE sales SET title = ?2, opens_at_us = ?3, closes_at_us = ?4, limit_per_buyer = ?5, hold_us = ?6 \
+               WHERE no = ?1";
+    let (opens, closes, hold) = times(terms);
+    let changed = connection.prepare_cached(sql)?.execute(params![
+        no.0,
+        terms.title,
+        opens,
+        closes,
+        terms.limit_per_buyer,
+        hold
+    ])?;
+    expect_row(changed, "sales", no.0)
+}
+
+fn times(terms: &SaleTerms) -> (Option<i64>, Option<i64>, Option<i64>) {
+    let hold = terms.hold.map(|hold| i64::try_from(hold.as_micros()).unwrap_or(i64::MAX));
+    (terms.opens_at.map(WallTime::micros), terms.closes_at.map(WallTime::micros), hold)
+}
+
+fn insert_items(connection: &Connection, sale: SaleNo, first: ItemNo, items: &[ItemTerms]) -> Result<(), WriteError> {
+    let sql = "INSERT INTO items (no, sale, sku, title, price_minor, currency, stock) \
+               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+    let mut insert = connection.prepare_cached(sql)?;
+    for (no, item) in (first.0..).zip(items) {
+        let price = item.price;
+        insert.execute(params![
+            no,
+            sale.0,
+            item.sku.as_str(),
+            item.title,
+            price.minor(),
+            price.currency(),
+            item.stock
+        ])?;
+    }
+    Ok(())
+}
+
+fn set_phase(connection: &Connection, no: SaleNo, phase: Phase) -> Result<(), WriteError> {
+    let changed =
+        connection.prepare_cached("UPDATE sales SET phase = ?2 WHERE no = ?1")?.execute(params![no.0, phase.word()])?;
+    expect_row(changed, "sales", no.0)
+}
+
+fn change_stock(connection: &Connection, no: ItemNo, units: i64) -> Result<(), WriteError> {
+    let changed = connection
+        .prepare_cached("UPDATE items SET stock = stock + ?2 WHERE no = ?1")?
+        .execute(params![no.0, units])?;
+    expect_row(changed, "items", no.0)
+}

@@ -1,0 +1,193 @@
+//! Orders for other programs: a spreadsheet's CSV, or a JSON object on each line.
+//!
+//! Deliberately absent: idempotency keys, which are the clients' business.
+//!
+//! **Invariant:** memory does not grow with the number of orders, and each chunk is a read transaction of its own, so
+//! that an export may run beside a server. It ends with the last order that was there when it began; an order's state
+//! is the one in which it was read.
+//!
+//! **Invariant:** no cell is a formula: a buyer chooses their id where a gateway lets them, and somebody will open the
+//! file in a spreadsheet.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::orders::{OrderFilter, OrderRecord};
+use super::read::{LedgerReader, ReadFault};
+use crate::clock::WallTime;
+use crate::ids::SaleId;
+use crate::money::MoneyText;
+use crate::order::Stored;
+
+/// Orders in one read transaction: some milliseconds, and half a megabyte of memory.
+const CHUNK_ORDERS: u32 = 1_000;
+
+/// The CSV's first line. Amounts share one column for their currency.
+const HEADER: &str = "order,sale,sku,quantity,buyer,state,price,total,currency,placed_at,expires_at,stored\r\n";
+
+/// How orders are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// RFC 4180 with a header row.
+    Csv,
+    /// One JSON object a line, like the order's body of the public API.
+    Jsonl,
+}
+
+/// Why not all orders were exported.
+#[derive(Debug, thiserror::Error)]
+pub enum ExportFault {
+    /// The ledger cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadFault),
+    /// No sale of this id is in the ledger.
+    #[error("the ledger has no sale {0}")]
+    UnknownSale(SaleId),
+    /// The orders cannot be written to where they should go.
+    #[error("the orders cannot be written")]
+    Write(#[source] io::Error),
+}
+
+/// Writes all orders, or one sale's, oldest first, and says how many there were. A reader that has seen enough and goes
+/// away ends the export quietly.
+///
+/// # Errors
+/// [`ExportFault`]; what was written before stays written.
+pub fn export(
+    reader: &LedgerReader,
+    format: Format,
+    sale: Option<&SaleId>,
+    out: impl Write,
+) -> Result<u64, ExportFault> {
+    if let Some(sale) = sale
+        && !reader.has_sale(sale)?
+    {
+        return Err(ExportFault::UnknownSale(sale.clone()));
+    }
+    let filter = OrderFilter { sale: sale.cloned(), ..OrderFilter::default() };
+    let mut export = Export { out, format, orders: 0 };
+    match export.run(reader, &filter) {
+        Err(ExportFault::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(export.orders),
+        Err(fault) => Err(fault),
+        Ok(()) => Ok(export.orders),
+    }
+}
+
+struct Export<W> {
+    out: W,
+    format: Format,
+    orders: u64,
+}
+
+impl<W: Write> Export<W> {
+    fn run(&mut self, reader: &LedgerReader, filter: &OrderFilter) -> Result<(), ExportFault> {
+        let last = reader.last_seq()?;
+        let mut after = 0;
+        let mut lines = Vec::new();
+        if self.format == Format::Csv {
+            lines.extend_from_slice(HEADER.as_bytes());
+        }
+        loop {
+            let orders = reader.orders(filter, after, CHUNK_ORDERS)?;
+            for order in orders.iter().take_while(|order| order.seq <= last) {
+                write_order(self.format, order, &mut lines).map_err(ExportFault::Write)?;
+                self.orders += 1;
+            }
+            self.out.write_all(&lines).map_err(ExportFault::Write)?;
+            lines.clear();
+            match orders.last() {
+                Some(order) if order.seq < last => after = order.seq,
+                _ => break,
+            }
+        }
+        self.out.flush().map_err(ExportFault::Write)
+    }
+}
+
+fn write_order(format: Format, order: &OrderRecord, lines: &mut Vec<u8>) -> io::Result<()> {
+    match format {
+        Format::Csv => write_csv(order, lines),
+        Format::Jsonl => {
+            serde_json::to_writer(&mut *lines, &OrderLine::of(order))?;
+            lines.write_all(b"\n")
+        }
+    }
+}
+
+/// An order as a line of JSON: the body of the public API.
+#[derive(Debug, Serialize)]
+struct OrderLine<'a> {
+    order: String,
+    sale: &'a str,
+    sku: &'a str,
+    quantity: u32,
+    buyer: &'a str,
+    state: &'static str,
+    price: MoneyText,
+    total: MoneyText,
+    placed_at: String,
+    expires_at: Option<String>,
+    stored: &'static str,
+}
+
+impl<'a> OrderLine<'a> {
+    fn of(order: &'a OrderRecord) -> Self {
+        Self {
+            order: order.id.to_string(),
+            sale: order.sale.as_str(),
+            sku: order.sku.as_str(),
+            quantity: order.quantity.units(),
+            buyer: order.buyer.as_str(),
+            state: order.state.word(),
+            price: order.price.text(),
+            total: order.total().text(),
+            placed_at: order.placed_at.rfc3339(),
+            expires_at: order.expires_at.map(WallTime::rfc3339),
+            // What is read from the ledger is on disk.
+            stored: Stored::Disk.word(),
+        }
+    }
+}
+
+fn write_csv(order: &OrderRecord, lines: &mut Vec<u8>) -> io::Result<()> {
+    let line = OrderLine::of(order);
+    let quantity = line.quantity.to_string();
+    let cells = [
+        line.order.as_str(),
+        line.sale,
+        line.sku,
+        &quantity,
+        line.buyer,
+        line.state,
+        &line.price.amount,
+        &line.total.amount,
+        &line.price.currency,
+        &line.placed_at,
+        line.expires_at.as_deref().unwrap_or_default(),
+        line.stored,
+    ];
+    for (index, text) in cells.into_iter().enumerate() {
+        if index > 0 {
+            lines.write_all(b",")?;
+        }
+        lines.write_all(cell(text).as_bytes())?;
+    }
+    lines.write_all(b"\r\n")
+}
+
+/// A text as a cell: no formula, and quoted where RFC 4180 wants it.
+fn cell(text: &str) -> Cow<'_, str> {
+    let mut text = Cow::Borrowed(text);
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r']) {
+        text.to_mut().insert(0, '\'');
+    }
+    if text.contains([',', '"', '\r', '\n']) {
+        return format!("\"{}\"", text.replace('"', "\"\"")).into();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

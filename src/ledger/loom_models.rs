@@ -1,0 +1,190 @@
+//! The ledger's races, every interleaving of them. The queue's cells are crossbeam's and not modelled; the word that
+//! producers and the writer agree on is, and so is the ticket.
+
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+
+use loom::thread;
+
+use super::places::{Places, Rest};
+use super::receipt::{DeskId, Promise, Receipt};
+use crate::order::Stored;
+use crate::sync::{AtomicU32, Ordering};
+
+/// More than these models ever queue: a lingering writer is never woken for being many.
+const NEVER_ENOUGH: u64 = 99;
+
+/// Two ask for the last place.
+/// both have it at once: forbidden; one has it, one is refused: required, or one after the other: allowed.
+#[test]
+fn loom_two_attempts_never_share_the_last_place() {
+    loom::model(|| {
+        let places = Arc::new(Places::new(1));
+        let inside = Arc::new(AtomicU32::new(0));
+        let attempt = |places: Arc<Places>, inside: Arc<AtomicU32>| {
+            move || {
+                let won = places.reserve().is_ok();
+                if won {
+                    assert_eq!(inside.fetch_add(1, Ordering::AcqRel), 0, "two hold one place");
+                    inside.fetch_sub(1, Ordering::AcqRel);
+                    places.give_back();
+                }
+                won
+            }
+        };
+        let other = thread::spawn(attempt(Arc::clone(&places), Arc::clone(&inside)));
+        let mine = attempt(Arc::clone(&places), inside)();
+        assert!(other.join().unwrap() | mine, "the place was free, and nobody got it");
+        assert!(places.reserve().is_ok(), "the place is free again");
+    });
+}
+
+/// Two producers queue an entry each while the writer falls asleep.
+/// the writer takes both: required; it sleeps on one: forbidden (loom would call it a deadlock).
+#[test]
+fn loom_the_writer_never_sleeps_on_an_entry() {
+    let mut model = loom::model::Builder::new();
+    // Three threads that retry have more interleavings than anybody waits for; whatever goes wrong here goes wrong
+    // with a thread interrupted once or twice.
+    model.preemption_bound = Some(2);
+    model.check(|| {
+        let places = Arc::new(Places::new(2));
+        let producers = [(); 2].map(|()| {
+            let places = Arc::clone(&places);
+            thread::spawn(move || {
+                places.reserve().expect("there are two places");
+                places.filled(true, NEVER_ENOUGH);
+            })
+        });
+        places.attend();
+        let mut taken = 0;
+        while taken < 2 {
+            match usize::try_from(places.queued()).unwrap() {
+                0 => assert_eq!(places.rest(None), Rest::Again),
+                count => {
+                    places.took(count);
+                    taken += count;
+                }
+            }
+        }
+        producers.into_iter().for_each(|producer| producer.join().unwrap());
+        assert_eq!(places.queued(), 0);
+    });
+}
+
+/// A producer with a place fills it, or gives it back, while the ledger closes and the writer waits for the end.
+/// what was queued is taken before the end: required; the writer waits for ever: forbidden; an entry after the end:
+/// forbidden.
+fn closing(fills: bool) {
+    loom::model(move || {
+        let places = Arc::new(Places::new(1));
+        let producer = {
+            let places = Arc::clone(&places);
+            thread::spawn(move || match places.reserve() {
+                Ok(()) if fills => {
+                    places.filled(true, NEVER_ENOUGH);
+                    1
+                }
+                Ok(()) => {
+                    places.give_back();
+                    0
+                }
+                Err(_) => 0,
+            })
+        };
+        let closer = {
+            let places = Arc::clone(&places);
+            thread::spawn(move || places.close())
+        };
+        places.attend();
+        let mut taken = 0;
+        while places.rest(None) == Rest::Again {
+            let count = usize::try_from(places.queued()).unwrap();
+            places.took(count);
+            taken += count;
+        }
+        assert_eq!(taken, producer.join().unwrap());
+        closer.join().unwrap();
+    });
+}
+
+#[test]
+fn loom_an_entry_queued_while_the_ledger_closes_is_taken_before_the_end() {
+    closing(true);
+}
+
+#[test]
+fn loom_a_place_given_back_while_the_ledger_closes_ends_the_wait() {
+    closing(false);
+}
+
+/// A lingering writer, an entry that somebody waits for, and the ledger's close: whichever comes, it gets up.
+#[test]
+fn loom_a_lingering_writer_gets_up_for_whoever_waits() {
+    loom::model(|| {
+        let places = Arc::new(Places::new(2));
+        places.reserve().expect("a place");
+        places.filled(false, NEVER_ENOUGH);
+        let producer = {
+            let places = Arc::clone(&places);
+            thread::spawn(move || {
+                places.reserve().expect("a place");
+                places.filled(true, NEVER_ENOUGH);
+                places.close();
+            })
+        };
+        places.attend();
+        // Without time, a nap that nobody ends is a deadlock.
+        places.linger(std::time::Duration::from_millis(5), NEVER_ENOUGH);
+        producer.join().unwrap();
+        assert_eq!(places.queued(), 2);
+    });
+}
+
+struct Flag(AtomicU32);
+
+impl Wake for Flag {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::AcqRel);
+    }
+}
+
+fn poll(receipt: &mut Receipt, flag: &Arc<Flag>) -> Poll<Result<Stored, super::Unwritten>> {
+    let waker = Waker::from(Arc::clone(flag));
+    std::pin::Pin::new(receipt).poll(&mut Context::from_waker(&waker))
+}
+
+/// A task asks for its receipt while the writer tells it.
+/// the task knows, or is woken and then knows: required; it waits for ever: forbidden.
+#[test]
+fn loom_a_receipt_that_was_asked_too_early_is_woken() {
+    loom::model(|| {
+        let (promise, mut receipt) = Promise::new(DeskId::NONE);
+        let writer = thread::spawn(move || {
+            if let Some((_, waker)) = promise.keep(Ok(Stored::Disk)) {
+                waker.wake();
+            }
+        });
+        let flag = Arc::new(Flag(AtomicU32::new(0)));
+        let early = poll(&mut receipt, &flag);
+        writer.join().unwrap();
+        if early.is_pending() {
+            assert_eq!(flag.0.load(Ordering::Acquire), 1, "a lost wake-up");
+        }
+        assert_eq!(poll(&mut receipt, &flag), Poll::Ready(Ok(Stored::Disk)));
+    });
+}
+
+/// The same, where the writer dies with the promise in its hands: the task hears *unknown*.
+#[test]
+fn loom_a_promise_that_is_dropped_wakes_too() {
+    loom::model(|| {
+        let (promise, mut receipt) = Promise::new(DeskId::NONE);
+        let writer = thread::spawn(move || drop(promise));
+        let flag = Arc::new(Flag(AtomicU32::new(0)));
+        let early = poll(&mut receipt, &flag);
+        writer.join().unwrap();
+        assert!(early.is_ready() || flag.0.load(Ordering::Acquire) == 1, "a lost wake-up");
+        assert_eq!(poll(&mut receipt, &flag), Poll::Ready(Err(super::Unwritten::OutcomeUnknown)));
+    });
+}

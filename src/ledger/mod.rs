@@ -1,0 +1,291 @@
+//! Floor 5, ledger: write it down.
+//!
+//! An append-only, hash-chained log of events in SQLite, and its fold. Producers put events into a bounded queue; one
+//! writer thread takes all that is waiting, commits once and tells everybody. There is no second way to the disk, and
+//! no answer before the commit but for orders whose shop has asked for that (`ack = "memory"`).
+//!
+//! Three answers, not two: *stored*, *certainly not stored*, *unknown*. After the third the ledger never writes again:
+//! the process ends, and the restart reads what is true.
+//!
+//! **Invariant:** whoever has a [`Slot`] can hand his order over; whoever has handed it over is told one outcome.
+//!
+//! **Invariant:** the log's order is the order of the queue: events are decided before they are queued.
+//!
+//! **Invariant:** one process, one thread, one connection writes.
+
+mod append;
+pub mod audit;
+pub mod backup;
+pub mod event;
+pub mod export;
+mod fault;
+mod health;
+mod lock;
+pub mod orders;
+mod page;
+mod places;
+mod queue;
+pub mod read;
+mod receipt;
+mod recovery;
+pub mod row;
+mod schema;
+mod sqlite;
+mod store;
+mod tail;
+mod writer;
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod fixture;
+#[cfg(all(test, doorbuster_loom))]
+mod loom_models;
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use hdrhistogram::Histogram;
+use parking_lot::Mutex;
+
+pub use event::Event;
+pub use fault::LedgerFault;
+pub use health::{Breakage, LedgerHealth, LedgerState};
+pub use places::QUEUE_ORDERS_MAX;
+pub use queue::Slot;
+pub use receipt::{Bell, DeskId, Receipt};
+pub use recovery::{Recovered, RecoveredItem, RecoveredSale};
+pub use schema::{APPLICATION_ID, FILE_NAME, SCHEMA_VERSION};
+pub use writer::Writer;
+
+use crate::clock::Clock;
+use crate::order::{Ack, Order, Stored};
+use health::{Board, Figures};
+use lock::DirLock;
+use page::{Head, Tally};
+use queue::Queue;
+use receipt::{Desks, Outbox, Promise};
+use sqlite::Sqlite;
+use store::{NoStore, Store};
+
+/// The writer's thread.
+const THREAD_NAME: &str = "ledger-writer";
+
+/// What keeps the ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// A file.
+    Sqlite,
+    /// Nothing: for measuring everything else. Orders are in memory, and gone with it.
+    None,
+}
+
+/// How the ledger is kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LedgerSettings {
+    /// Where its files are.
+    pub data_dir: PathBuf,
+    /// What keeps it.
+    pub store: StoreKind,
+    /// What the shop promises. An order's own `ack` decides when its receipt is told; this one, whether batches are
+    /// left to grow because nobody waits for them.
+    pub ack: Ack,
+    /// Most events that may wait, 1 to [`QUEUE_ORDERS_MAX`] (the nearest of these where it is neither).
+    pub queue_orders: usize,
+}
+
+/// Refusals of this floor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unwritten {
+    /// Too many are waiting, or the shop is closing. Nothing has been written.
+    Busy,
+    /// The disk takes nothing for now, or refused the event. It is certainly not written.
+    NotStored,
+    /// It may be written and may not be: the restart will tell.
+    OutcomeUnknown,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is stored, so safely.
+    Stored(Stored),
+    /// It is certainly not stored: its units go back.
+    NotStored,
+    /// It may be stored and may not be: its units stay with it.
+    Unknown,
+}
+
+/// Who hears what became of orders. Called on the writer's thread: must be quick, must not wait for the ledger.
+pub trait Settle: Send {
+    /// Called for each order, before its receipt is told.
+    fn settled(&self, order: &Arc<Order>, outcome: Outcome);
+    /// The ledger is broken: the process must end. Called once.
+    fn broken(&self, why: &str);
+}
+
+/// What producers and the writer share.
+struct Commons {
+    queue: Queue,
+    desks: Desks,
+    board: Board,
+}
+
+/// A ledger that is locked, opened and checked, and doesn't write yet.
+pub struct OpenLedger {
+    settings: LedgerSettings,
+    clock: Clock,
+    store: Box<dyn Store>,
+    tally: Tally,
+    orders: u64,
+    lock: Option<DirLock>,
+}
+
+impl OpenLedger {
+    /// Locks, opens and checks the ledger, and reads back what it remembers. Makes one where there is none.
+    ///
+    /// # Errors
+    /// [`LedgerFault`], each kind with its exit code.
+    pub fn open(settings: LedgerSettings, clock: Clock) -> Result<(Self, Recovered), LedgerFault> {
+        match settings.store {
+            StoreKind::None => {
+                let tally = Tally { head: Head::START, sales: 0, items: Vec::new() };
+                Ok((Self::with_store(settings, clock, Box::new(NoStore), tally), Recovered::default()))
+            }
+            StoreKind::Sqlite => {
+                let lock = DirLock::take(&settings.data_dir)?;
+                let sqlite = Sqlite::open(&settings.data_dir)?;
+                let (recovered, tally) = recovery::recover(&sqlite.connection)?;
+                let orders = recovered.orders.len() as u64;
+                let open = Self::with_store(settings, clock, Box::new(sqlite), tally);
+                Ok((Self { orders, lock: Some(lock), ..open }, recovered))
+            }
+        }
+    }
+
+    fn with_store(settings: LedgerSettings, clock: Clock, store: Box<dyn Store>, tally: Tally) -> Self {
+        Self { settings, clock, store, tally, orders: 0, lock: None }
+    }
+
+    /// Starts writing, on a thread of its own.
+    ///
+    /// # Errors
+    /// [`LedgerFault::Thread`] where the thread cannot be started.
+    pub fn start(self, settle: Box<dyn Settle>) -> Result<Ledger, LedgerFault> {
+        let (mut ledger, writer) = self.by_hand(settle);
+        let thread = thread::Builder::new().name(THREAD_NAME.into()).spawn(|| writer.run());
+        ledger.thread = Mutex::new(Some(thread.map_err(LedgerFault::Thread)?));
+        Ok(ledger)
+    }
+
+    /// A ledger without a thread: whoever holds the [`Writer`] takes its turns. For benchmarks and simulations, which
+    /// decide themselves what makes a batch.
+    #[must_use]
+    pub fn by_hand(self, settle: Box<dyn Settle>) -> (Ledger, Writer) {
+        let events = self.tally.head.seq.unsigned_abs();
+        let figures = Figures { events, orders: self.orders, ..Figures::default() };
+        let commons = Arc::new(Commons {
+            queue: Queue::new(self.settings.queue_orders, writer::BATCH_MAX),
+            desks: Desks::default(),
+            board: Board::new(figures),
+        });
+        let writer = Writer {
+            commons: Arc::clone(&commons),
+            store: self.store,
+            settle,
+            clock: self.clock,
+            tally: self.tally,
+            figures,
+            lingers: self.settings.ack == Ack::Memory,
+            batch: Vec::new(),
+            outbox: Outbox::default(),
+            failed: None,
+            _lock: self.lock,
+        };
+        (Ledger { commons, thread: Mutex::new(None) }, writer)
+    }
+}
+
+/// The ledger, as everybody but the writer sees it.
+pub struct Ledger {
+    commons: Arc<Commons>,
+    /// The writer; none once it was waited for, or where somebody has it by hand.
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Ledger {
+    /// A place in the queue. To be asked for before stock moves.
+    ///
+    /// # Refuses
+    /// [`Unwritten::Busy`] while the queue is full or the ledger closes, [`Unwritten::NotStored`] while the disk takes
+    /// nothing, [`Unwritten::OutcomeUnknown`] once the ledger is broken.
+    pub fn slot(&self) -> Result<Slot<'_>, Unwritten> {
+        Slot::reserve(&self.commons.queue.places)
+    }
+
+    /// Takes an order over, which cannot fail. The receipt of an order with `ack = memory` is told at once, any other's
+    /// after the commit; its task is woken from `desk`. `slot` must be this ledger's.
+    pub fn accept(&self, slot: Slot<'_>, order: Arc<Order>, desk: DeskId) -> Receipt {
+        if order.terms.ack == Ack::Memory {
+            order.mark_stored(Stored::Memory);
+            self.commons.queue.push(slot, Event::OrderPlaced(order), None);
+            return Receipt::known(Ok(Stored::Memory));
+        }
+        let (promise, receipt) = Promise::new(desk);
+        self.commons.queue.push(slot, Event::OrderPlaced(order), Some(promise));
+        receipt
+    }
+
+    /// Takes any other event over. What belongs to it in memory is the caller's to do, once the receipt says *stored*.
+    ///
+    /// # Refuses
+    /// As [`Ledger::slot`].
+    pub fn record(&self, event: Event) -> Result<Receipt, Unwritten> {
+        let slot = self.slot()?;
+        let (promise, receipt) = Promise::new(DeskId::NONE);
+        self.commons.queue.push(slot, event, Some(promise));
+        Ok(receipt)
+    }
+
+    /// Opens a desk: a runtime's own place to wake its tasks from. After a commit its bell is rung once, whereupon the
+    /// runtime calls [`Ledger::wake_waiting`].
+    pub fn desk(&self, bell: Arc<dyn Bell>) -> DeskId {
+        self.commons.desks.open(bell)
+    }
+
+    /// Wakes every task of a desk whose receipt has been told.
+    pub fn wake_waiting(&self, desk: DeskId) {
+        self.commons.desks.wake_waiting(desk);
+    }
+
+    /// How it is.
+    #[must_use]
+    pub fn health(&self) -> LedgerHealth {
+        self.commons.board.health(&self.commons.queue.places)
+    }
+
+    /// How long commits have taken since the start, in microseconds.
+    #[must_use]
+    pub fn commit_micros(&self) -> Histogram<u64> {
+        self.commons.board.commit_micros()
+    }
+
+    /// Hands out no more places, has everything written that is queued, and waits until the file is closed. Again: does
+    /// nothing. Whoever has the writer by hand finishes it himself.
+    pub fn close(&self) {
+        self.commons.queue.places.close();
+        // Whoever lets go of the ledger on the writer's own thread cannot wait for it.
+        let own = |thread: &JoinHandle<()>| thread.thread().id() == thread::current().id();
+        if let Some(thread) = self.thread.lock().take_if(|thread| !own(thread)) {
+            // A writer that died has told so itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.close();
+    }
+}

@@ -1,0 +1,92 @@
+//! What waits to be written. How many may, and who is woken, is `places.rs`.
+//!
+//! **Invariant:** entries leave in the order in which they came; nothing is ever dropped.
+
+use std::time::Duration;
+
+use crossbeam_queue::ArrayQueue;
+
+use super::Unwritten;
+use super::event::Event;
+use super::places::{Places, QUEUE_ORDERS_MAX};
+use super::receipt::Promise;
+
+/// A place in the ledger's queue. Dropped unused, it is free again.
+#[must_use = "a place that nobody fills is given back"]
+#[derive(Debug)]
+pub struct Slot<'a> {
+    places: &'a Places,
+}
+
+impl<'a> Slot<'a> {
+    pub(super) fn reserve(places: &'a Places) -> Result<Self, Unwritten> {
+        places.reserve().map(|()| Self { places })
+    }
+
+    /// The place will be filled: it isn't given back.
+    pub(super) fn spend(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Slot<'_> {
+    fn drop(&mut self) {
+        self.places.give_back();
+    }
+}
+
+/// Something that waits to be written.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) event: Event,
+    /// Whom to tell; nobody waits for an order that was acknowledged from memory.
+    pub(super) promise: Option<Promise>,
+    /// Whether its outcome has been told: a writer that fails half-way tells the others, and nobody twice.
+    pub(super) told: bool,
+}
+
+/// The entries themselves, in the order in which they were decided.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) places: Places,
+    entries: ArrayQueue<Entry>,
+    /// So many make a lingering writer get up.
+    enough: u64,
+}
+
+impl Queue {
+    pub(super) fn new(capacity: usize, enough: usize) -> Self {
+        let places = Places::new(capacity);
+        let entries = ArrayQueue::new(usize::try_from(places.capacity()).unwrap_or(QUEUE_ORDERS_MAX));
+        // Half the queue: the other half is for what comes while the writer gets up.
+        let enough = (enough as u64).min(places.capacity().div_ceil(2));
+        Self { places, entries, enough }
+    }
+
+    /// Fills a place.
+    pub(super) fn push(&self, slot: Slot<'_>, event: Event, promise: Option<Promise>) {
+        let awaited = promise.is_some();
+        let mut entry = Entry { event, promise, told: false };
+        // There are as many cells as places, and a place is free only after its cell: the first try succeeds.
+        while let Err(back) = self.entries.push(entry) {
+            entry = back;
+            std::hint::spin_loop();
+        }
+        slot.spend();
+        self.places.filled(awaited, self.enough);
+    }
+
+    /// Takes up to `most` entries out, in their order.
+    pub(super) fn take(&self, into: &mut Vec<Entry>, most: usize) {
+        let before = into.len();
+        let count = usize::try_from(self.places.queued()).unwrap_or(most).min(most);
+        into.extend(std::iter::from_fn(|| self.entries.pop()).take(count));
+        // After the pops: a place is free when its cell is.
+        self.places.took(into.len() - before);
+    }
+
+    /// Lets entries come together that nobody waits for.
+    pub(super) fn linger(&self, span: Duration) {
+        self.places.linger(span, self.enough);
+    }
+}

@@ -1,0 +1,292 @@
+//! What the ledger remembers, read back at start: this is what counters in memory begin with.
+//!
+//! **Invariant:** what is handed up agrees with itself: numbers are dense, totals are the sum of the orders, and the
+//! end of the log is chained. The whole chain is the audit's to prove.
+
+use std::sync::Arc;
+
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row, Rows};
+
+use super::fault::LedgerFault;
+use super::page::{ItemTally, Tally, committed};
+use super::row::EventKind;
+use super::tail::check_tail;
+use crate::clock::WallTime;
+use crate::ids::{BuyerRef, ItemNo, KeyRef, OrderId, Quantity, SaleId, SaleNo, Sku};
+use crate::money::Money;
+use crate::offer::{ItemTerms, Phase, SaleTerms};
+use crate::order::{Ack, Order, OrderState, OrderTerms, Stored};
+
+/// A sale as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredSale {
+    /// Its number.
+    pub no: SaleNo,
+    /// Its terms as they are now.
+    pub terms: SaleTerms,
+    /// Where it stands.
+    pub phase: Phase,
+}
+
+/// An item as the ledger has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecoveredItem {
+    /// Its number.
+    pub no: ItemNo,
+    /// Its sale's number.
+    pub sale: SaleNo,
+    /// Its terms; `stock` as it is now.
+    pub terms: ItemTerms,
+    /// Units that are held for their buyers to pay.
+    pub held: u32,
+    /// Units that are sold.
+    pub sold: u32,
+}
+
+/// Everything that the ledger remembers.
+#[derive(Debug, Default)]
+pub struct Recovered {
+    /// All sales, by number.
+    pub sales: Vec<RecoveredSale>,
+    /// All items, by number.
+    pub items: Vec<RecoveredItem>,
+    /// All orders, whatever their state, in the order of the log.
+    pub orders: Vec<Arc<Order>>,
+    /// How many events there are.
+    pub events: u64,
+}
+
+/// What a row lacks, before anybody knows which row it is.
+pub(super) enum Flaw {
+    Sqlite(rusqlite::Error),
+    Wrong(&'static str),
+}
+
+impl From<rusqlite::Error> for Flaw {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sqlite(error)
+    }
+}
+
+impl Flaw {
+    pub(super) fn at(self, seq: Option<i64>) -> LedgerFault {
+        match self {
+            Self::Sqlite(error) => LedgerFault::while_doing("reading the ledger")(error),
+            Self::Wrong(why) => LedgerFault::Corrupt { seq, why: why.into() },
+        }
+    }
+}
+
+/// Reads everything back.
+pub(super) fn recover(connection: &Connection) -> Result<(Recovered, Tally), LedgerFault> {
+    let sales = read_sales(connection).map_err(|flaw| flaw.at(None))?;
+    let items = read_items(connection, sales.len()).map_err(|flaw| flaw.at(None))?;
+    let (orders, last) = read_orders(connection, &items)?;
+    check_totals(&items, &orders)?;
+    let head = check_tail(connection, last)?;
+    let tally = Tally {
+        head,
+        sales: u32::try_from(sales.len()).unwrap_or(u32::MAX),
+        items: items.iter().map(tally_of).collect(),
+    };
+    Ok((Recovered { sales, items, orders, events: last.unsigned_abs() }, tally))
+}
+
+fn tally_of(item: &RecoveredItem) -> ItemTally {
+    let available = i64::from(item.terms.stock) - i64::from(item.held) - i64::from(item.sold);
+    ItemTally { sale: item.sale, available }
+}
+
+pub(super) fn integer(row: &Row<'_>, column: usize) -> Result<Option<i64>, Flaw> {
+    match row.get_ref(column)? {
+        ValueRef::Integer(value) => Ok(Some(value)),
+        ValueRef::Null => Ok(None),
+        _ => Err(Flaw::Wrong("a number is not a number")),
+    }
+}
+
+/// A number that must be there and fit.
+pub(super) fn number<T: TryFrom<i64>>(row: &Row<'_>, column: usize) -> Result<T, Flaw> {
+    integer(row, column)?.and_then(|value| T::try_from(value).ok()).ok_or(Flaw::Wrong("a number is out of range"))
+}
+
+pub(super) fn bytes<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a [u8]>, Flaw> {
+    match row.get_ref(column)? {
+        ValueRef::Text(value) | ValueRef::Blob(value) => Ok(Some(value)),
+        ValueRef::Null => Ok(None),
+        _ => Err(Flaw::Wrong("a text is not a text")),
+    }
+}
+
+pub(super) fn text<'a>(row: &'a Row<'_>, column: usize) -> Result<Option<&'a str>, Flaw> {
+    bytes(row, column)?.map(std::str::from_utf8).transpose().map_err(|_| Flaw::Wrong("a text is not UTF-8"))
+}
+
+pub(super) fn some<T>(value: Option<T>, why: &'static str) -> Result<T, Flaw> {
+    value.ok_or(Flaw::Wrong(why))
+}
+
+fn read_sales(connection: &Connection) -> Result<Vec<RecoveredSale>, Flaw> {
+    let sql = "SELECT no, id, title, opens_at_us, closes_at_us, limit_per_buyer, hold_us, phase FROM sales ORDER BY no";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut sales = Vec::new();
+    while let Some(row) = rows.next()? {
+        let no = SaleNo(number(row, 0)?);
+        if no.index() != sales.len() {
+            return Err(Flaw::Wrong("the numbers of the sales are not dense"));
+        }
+        let hold = integer(row, 6)?.map(|micros| std::time::Duration::from_micros(micros.unsigned_abs()));
+        let terms = SaleTerms {
+            id: some(text(row, 1)?.and_then(|id| SaleId::parse(id).ok()), "a sale's id is malformed")?,
+            title: some(text(row, 2)?, "a sale has no title")?.to_owned(),
+            opens_at: integer(row, 3)?.map(WallTime::from_micros),
+            closes_at: integer(row, 4)?.map(WallTime::from_micros),
+            limit_per_buyer: number(row, 5)?,
+            hold,
+        };
+        let phase = some(text(row, 7)?.and_then(Phase::of_word), "a sale's phase is none")?;
+        sales.push(RecoveredSale { no, terms, phase });
+    }
+    Ok(sales)
+}
+
+fn read_items(connection: &Connection, sales: usize) -> Result<Vec<RecoveredItem>, Flaw> {
+    let sql = "SELECT no, sale, sku, title, price_minor, currency, stock, held, sold FROM items ORDER BY no";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let mut items = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (no, sale) = (ItemNo(number(row, 0)?), SaleNo(number(row, 1)?));
+        if no.index() != items.len() || sale.index() >= sales {
+            return Err(Flaw::Wrong("the numbers of the items are not dense"));
+        }
+        let currency = some(text(row, 5)?, "an item has no currency")?;
+        let terms = ItemTerms {
+            sku: some(text(row, 2)?.and_then(|sku| Sku::parse(sku).ok()), "an item's sku is malformed")?,
+            title: some(text(row, 3)?, "an item has no title")?.to_owned(),
+            price: some(Money::from_minor(number(row, 4)?, currency), "an item's price is none")?,
+            stock: number(row, 6)?,
+        };
+        items.push(RecoveredItem { no, sale, terms, held: number(row, 7)?, sold: number(row, 8)? });
+    }
+    Ok(items)
+}
+
+/// Orders that have left the state in which they were placed, in the order of the log, read beside it.
+struct MovedOn<'a> {
+    rows: Rows<'a>,
+    next: Option<(i64, OrderState)>,
+}
+
+impl<'a> MovedOn<'a> {
+    fn new(rows: Rows<'a>) -> Result<Self, Flaw> {
+        let mut moved_on = Self { rows, next: None };
+        moved_on.step()?;
+        Ok(moved_on)
+    }
+
+    fn step(&mut self) -> Result<(), Flaw> {
+        self.next = match self.rows.next()? {
+            None => None,
+            Some(row) => {
+                let state = text(row, 1)?.and_then(OrderState::of_word);
+                Some((number(row, 0)?, some(state, "an order's state is none")?))
+            }
+        };
+        Ok(())
+    }
+
+    fn state(&mut self, seq: i64, placed: OrderState) -> Result<OrderState, Flaw> {
+        match self.next {
+            Some((at, state)) if at == seq => self.step().map(|()| state),
+            _ => Ok(placed),
+        }
+    }
+}
+
+/// All orders, and the last event's number.
+fn read_orders(connection: &Connection, items: &[RecoveredItem]) -> Result<(Vec<Arc<Order>>, i64), LedgerFault> {
+    let mut last = 0;
+    read_log(connection, items, &mut last).map(|orders| (orders, last)).map_err(|flaw| flaw.at(Some(last + 1)))
+}
+
+fn read_log(connection: &Connection, items: &[RecoveredItem], last: &mut i64) -> Result<Vec<Arc<Order>>, Flaw> {
+    let mut states = connection.prepare("SELECT seq, state FROM order_states ORDER BY seq")?;
+    let mut moved_on = MovedOn::new(states.query([])?)?;
+    // One pass over the log in its own order: the fastest that the file can be read.
+    let sql = "SELECT seq, kind, sale, item, order_id, buyer, idempotency_key, quantity, price_minor, placed_at_us, \
+               expires_at_us, ack FROM events ORDER BY seq";
+    let mut statement = connection.prepare(sql)?;
+    let mut rows = statement.query([])?;
+    let placed = EventKind::OrderPlaced.word().as_bytes();
+    let mut orders = Vec::new();
+    while let Some(row) = rows.next()? {
+        let seq: i64 = number(row, 0)?;
+        if seq != *last + 1 {
+            return Err(Flaw::Wrong("an event is missing"));
+        }
+        let kind = some(bytes(row, 1)?, "an event has no kind")?;
+        if kind == placed {
+            orders.push(Arc::new(read_order(row, seq, items, &mut moved_on)?));
+        } else if std::str::from_utf8(kind).ok().and_then(EventKind::of_word).is_none() {
+            return Err(Flaw::Wrong("an event's kind is none"));
+        }
+        *last = seq;
+    }
+    match moved_on.next {
+        None => Ok(orders),
+        Some(_) => Err(Flaw::Wrong("a state belongs to no order")),
+    }
+}
+
+fn read_order(row: &Row<'_>, seq: i64, items: &[RecoveredItem], moved_on: &mut MovedOn<'_>) -> Result<Order, Flaw> {
+    let (sale, item) = (SaleNo(number(row, 2)?), ItemNo(number(row, 3)?));
+    let of = some(items.get(item.index()).filter(|of| of.sale == sale), "an order's item is none")?;
+    let price_minor: i64 = number(row, 8)?;
+    // Nearly always the item's own price; else its currency has to be found by its code.
+    let unit_price = match of.terms.price {
+        price if price.minor() == price_minor => Some(price),
+        price => Money::from_minor(price_minor, price.currency()),
+    };
+    let id = bytes(row, 4)?.and_then(|id| id.try_into().ok()).map(OrderId::from_bytes);
+    let key = match bytes(row, 6)? {
+        None => None,
+        Some(key) => Some(some(KeyRef::parse(key).ok(), "an idempotency key is malformed")?.into()),
+    };
+    let terms = OrderTerms {
+        id: some(id, "an order's id is malformed")?,
+        sale,
+        item,
+        buyer: some(bytes(row, 5)?.and_then(|buyer| BuyerRef::parse(buyer).ok()), "a buyer's id is malformed")?.into(),
+        key,
+        quantity: some(Quantity::new(number(row, 7)?), "an order has no units")?,
+        unit_price: some(unit_price, "an order's price is none")?,
+        placed_at: WallTime::from_micros(number(row, 9)?),
+        expires_at: integer(row, 10)?.map(WallTime::from_micros),
+        ack: some(text(row, 11)?.and_then(Ack::of_word), "an order's ack is none")?,
+    };
+    let placed = if terms.expires_at.is_some() { OrderState::Held } else { OrderState::Confirmed };
+    let order = Order::recovered(terms, moved_on.state(seq, placed)?, Stored::Disk);
+    order.note_seq(seq);
+    Ok(order)
+}
+
+/// The totals of the items are what their orders add up to.
+fn check_totals(items: &[RecoveredItem], orders: &[Arc<Order>]) -> Result<(), LedgerFault> {
+    let mut totals = vec![(0_i64, 0_i64); items.len()];
+    for order in orders {
+        let (held, sold) = committed(order.state(), order.terms.quantity.units());
+        let total = &mut totals[order.terms.item.index()];
+        *total = (total.0 + held, total.1 + sold);
+    }
+    match items.iter().zip(&totals).find(|(item, total)| (i64::from(item.held), i64::from(item.sold)) != **total) {
+        None => Ok(()),
+        Some((item, (held, sold))) => {
+            let (sku, is_held, is_sold) = (item.terms.sku.as_str(), item.held, item.sold);
+            let why = format!("{sku} has {is_held} held and {is_sold} sold, its orders add up to {held} and {sold}");
+            Err(LedgerFault::Corrupt { seq: None, why })
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! A row of the log, and the chain that ties each row to all before it.
+//!
+//! The hash covers every column in a fixed order, each with its length, so that no two different rows give the same
+//! bytes. Whoever holds a later hash can tell whether anything before it was changed.
+//!
+//! **Invariant:** writer and audit hash with this function and no other.
+
+use sha2::{Digest, Sha256};
+
+/// A link of the chain: SHA-256.
+pub type Hash = [u8; 32];
+
+/// What stands before the first row.
+pub const GENESIS: Hash = [0; 32];
+
+/// What can happen. The words are what the ledger keeps and what webhooks say: they never change their meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum EventKind {
+    /// A sale was created; `detail` has its terms and items.
+    SaleCreated,
+    /// A sale's terms were changed; `detail` has the terms as they are now, and any new items.
+    SaleChanged,
+    /// A sale went live for the first time.
+    SaleOpened,
+    /// A live sale was paused.
+    SalePaused,
+    /// A paused sale went on.
+    SaleResumed,
+    /// A sale ended, for good.
+    SaleEnded,
+    /// `quantity` units were put on sale.
+    StockAdded,
+    /// `quantity` free units were taken off sale.
+    StockTaken,
+    /// The item's last free unit went with the event before this one.
+    StockSoldOut,
+    /// An order was won.
+    OrderPlaced,
+}
+
+impl EventKind {
+    const ALL: [Self; 10] = [
+        Self::SaleCreated,
+        Self::SaleChanged,
+        Self::SaleOpened,
+        Self::SalePaused,
+        Self::SaleResumed,
+        Self::SaleEnded,
+        Self::StockAdded,
+        Self::StockTaken,
+        Self::StockSoldOut,
+        Self::OrderPlaced,
+    ];
+
+    /// The ledger's word.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::SaleCreated => "sale.created",
+            Self::SaleChanged => "sale.changed",
+            Self::SaleOpened => "sale.opened",
+            Self::SalePaused => "sale.paused",
+            Self::SaleResumed => "sale.resumed",
+            Self::SaleEnded => "sale.ended",
+            Self::StockAdded => "stock.added",
+            Self::StockTaken => "stock.taken",
+            Self::StockSoldOut => "stock.sold_out",
+            Self::OrderPlaced => "order.placed",
+        }
+    }
+
+    /// The kind of a ledger's word; none for a word of a newer doorbuster or a damaged row.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.word() == word)
+    }
+}
+
+/// One row of `events`, without its hash, borrowed from wherever it is: see `schema.sql` for what each column means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the columns are described in schema.sql, once")]
+pub struct EventRow<'a> {
+    pub seq: i64,
+    pub at_us: i64,
+    pub kind: &'a str,
+    pub sale: i64,
+    pub item: Option<i64>,
+    pub order_id: Option<&'a [u8]>,
+    pub buyer: Option<&'a str>,
+    pub idempotency_key: Option<&'a str>,
+    pub quantity: Option<i64>,
+    pub price_minor: Option<i64>,
+    pub placed_at_us: Option<i64>,
+    pub expires_at_us: Option<i64>,
+    pub ack: Option<&'a str>,
+    pub detail: Option<&'a str>,
+}
+
+impl EventRow<'_> {
+    /// This row's link: SHA-256 over the link before it and every column. A number is its eight bytes; a text or blob
+    /// is its length and its bytes; a byte in front tells NULL from something.
+    #[must_use]
+    pub fn link(&self, previous: &Hash) -> Hash {
+        // A row without long texts fits: one allocation less for each order on the writer's path.
+        let mut bytes = Vec::with_capacity(512);
+        bytes.extend_from_slice(previous);
+        let number = |value: Option<i64>, bytes: &mut Vec<u8>| match value {
+            None => bytes.push(0),
+            Some(value) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&value.to_le_bytes());
+            }
+        };
+        let text = |value: Option<&[u8]>, bytes: &mut Vec<u8>| match value {
+            None => bytes.push(0),
+            Some(value) => {
+                bytes.push(1);
+                bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
+                bytes.extend_from_slice(value);
+            }
+        };
+        number(Some(self.seq), &mut bytes);
+        number(Some(self.at_us), &mut bytes);
+        text(Some(self.kind.as_bytes()), &mut bytes);
+        number(Some(self.sale), &mut bytes);
+        number(self.item, &mut bytes);
+        text(self.order_id, &mut bytes);
+        text(self.buyer.map(str::as_bytes), &mut bytes);
+        text(self.idempotency_key.map(str::as_bytes), &mut bytes);
+        number(self.quantity, &mut bytes);
+        number(self.price_minor, &mut bytes);
+        number(self.placed_at_us, &mut bytes);
+        number(self.expires_at_us, &mut bytes);
+        text(self.ack.map(str::as_bytes), &mut bytes);
+        text(self.detail.map(str::as_bytes), &mut bytes);
+        Sha256::digest(&bytes).into()
+    }
+}

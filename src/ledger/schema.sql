@@ -1,0 +1,67 @@
+-- The ledger: an append-only, hash-chained log of events, and its fold.
+-- Times are microseconds since 1970 in UTC; amounts are minor units.
+
+-- The truth. One row for each thing that happened, in the order in which it was decided.
+CREATE TABLE events (
+    seq             INTEGER PRIMARY KEY,  -- dense from 1
+    at_us           INTEGER NOT NULL,     -- stamped by the writer, never goes back
+    kind            TEXT    NOT NULL,     -- see EventKind
+    sale            INTEGER NOT NULL,     -- sales.no
+    item            INTEGER,              -- items.no
+    order_id        BLOB,                 -- 16 bytes of UUID
+    buyer           TEXT,
+    idempotency_key TEXT,
+    quantity        INTEGER,              -- units of an order, or units that stock changed by
+    price_minor     INTEGER,              -- one unit's price when it was won
+    placed_at_us    INTEGER,              -- the attempt's own time
+    expires_at_us   INTEGER,              -- until when it is held; NULL: confirmed at once
+    ack             TEXT,                 -- what the buyer was promised: 'memory' or 'disk'
+    detail          TEXT,                 -- JSON: what rare kinds carry
+    hash            BLOB    NOT NULL      -- SHA-256 over the previous row's hash and this row
+) STRICT;
+
+-- The fold: what the log adds up to. Written in the transaction of the events that change it.
+CREATE TABLE sales (
+    no              INTEGER PRIMARY KEY,  -- dense from 0
+    id              TEXT    NOT NULL UNIQUE,
+    title           TEXT    NOT NULL,
+    opens_at_us     INTEGER,
+    closes_at_us    INTEGER,
+    limit_per_buyer INTEGER NOT NULL CHECK (limit_per_buyer >= 1),
+    hold_us         INTEGER CHECK (hold_us > 0),
+    phase           TEXT    NOT NULL CHECK (phase IN ('scheduled', 'live', 'paused', 'ended'))
+) STRICT;
+
+CREATE TABLE items (
+    no              INTEGER PRIMARY KEY,  -- dense from 0 over all sales
+    sale            INTEGER NOT NULL REFERENCES sales (no),
+    sku             TEXT    NOT NULL,
+    title           TEXT    NOT NULL,
+    price_minor     INTEGER NOT NULL CHECK (price_minor >= 0),
+    currency        TEXT    NOT NULL,
+    stock           INTEGER NOT NULL CHECK (stock >= 0),
+    held            INTEGER NOT NULL DEFAULT 0 CHECK (held >= 0),
+    sold            INTEGER NOT NULL DEFAULT 0 CHECK (sold >= 0),
+    UNIQUE (sale, sku),
+    -- The second guard against overselling, which knows nothing of the counters in memory.
+    CHECK (held + sold <= stock)
+) STRICT;
+
+-- Orders that have left the state in which they were placed, by the seq of their 'order.placed' event.
+CREATE TABLE order_states (
+    seq             INTEGER PRIMARY KEY REFERENCES events (seq),
+    state           TEXT    NOT NULL CHECK (state IN ('confirmed', 'cancelled', 'expired', 'refunded'))
+) STRICT;
+
+-- What people ask for.
+CREATE VIEW orders AS
+SELECT e.seq, e.order_id, s.id AS sale, i.sku, e.buyer, e.idempotency_key, e.quantity,
+       e.price_minor, i.currency, e.price_minor * e.quantity AS total_minor,
+       coalesce(o.state, iif(e.expires_at_us IS NULL, 'confirmed', 'held')) AS state,
+       e.placed_at_us, e.expires_at_us, e.ack, e.at_us AS stored_at_us,
+       e.sale AS sale_no, e.item AS item_no
+FROM events AS e
+JOIN sales AS s ON s.no = e.sale
+JOIN items AS i ON i.no = e.item
+LEFT JOIN order_states AS o ON o.seq = e.seq
+WHERE e.kind = 'order.placed';
