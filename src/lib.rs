@@ -68,12 +68,15 @@
 pub mod access;
 pub mod client;
 pub mod clock;
+pub mod funnel;
 mod home;
 pub mod ids;
+pub mod keeper;
 pub mod ledger;
 pub mod money;
 pub mod offer;
 pub mod order;
+pub mod orders;
 pub mod sale;
 pub mod stock;
 mod sync;

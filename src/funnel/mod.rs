@@ -1,0 +1,159 @@
+//! The whole descent on one screen: the only room that sees all five floors.
+//!
+//! An attempt walks down as far as it gets. [`Funnel::descend`] decides everything that can be decided from the request's
+//! head, so that a body is read for those few who may still win; [`Funnel::take`] does the rest. Both are synchronous: no
+//! lock is held across a wait, and a client that hangs up can't stop them half-way.
+//!
+//! **Invariant:** floors are asked in the contract's order of precedence, and none can be skipped: each takes the pass
+//! that only the floor above can make.
+
+mod refusal;
+mod settle;
+mod tally;
+
+pub use refusal::{FieldName, Layer, Pointer, Refusal, Unfit};
+pub use tally::{FunnelReport, RefusedReport, Sums, Tallies, Tally, Visit};
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use crate::access::Access;
+use crate::client::{Client, PassBuffer, Proof};
+use crate::clock::Now;
+use crate::ids::{ItemNo, KeyRef};
+use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered};
+use crate::order::{Ack, Order, Stored};
+use crate::orders::Book;
+use crate::sale::{Catalog, Entered};
+use crate::stock::{Stock, Wanted};
+
+/// A request to buy, as its head tells it.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Where it comes from, after the rules about proxies.
+    pub address: IpAddr,
+    /// The sale that its path names.
+    pub sale: &'a str,
+    /// The item that its path names.
+    pub sku: &'a str,
+    /// Who it says it is from.
+    pub proof: Proof<'a>,
+    /// Its idempotency key.
+    pub key: Option<KeyRef<'a>>,
+}
+
+/// How far the head alone got.
+#[derive(Debug)]
+pub enum Descent<'a> {
+    /// All the way to the shelf: read the body, then [`Funnel::take`].
+    Open(Entered<'a>),
+    /// There is an order under this key: read the body, then [`Stock::check_replay`] against the item it names.
+    Again(Arc<Order>, ItemNo),
+}
+
+/// The five floors.
+pub struct Funnel {
+    /// Floor 1.
+    pub client: Client,
+    /// Floor 2.
+    pub access: Access,
+    /// Floor 3.
+    pub sales: Catalog,
+    /// Floor 4.
+    pub stock: Arc<Stock>,
+    /// Floor 5.
+    pub ledger: Ledger,
+    /// After the win.
+    pub orders: Arc<Book>,
+    /// The counts.
+    pub tallies: Arc<Tallies>,
+    /// What has happened before a buyer is told yes.
+    pub ack: Ack,
+}
+
+impl Funnel {
+    /// Builds the house from the bottom up: the ledger says what is already sold, then stock, then sales.
+    ///
+    /// # Errors
+    /// [`LedgerFault`] where the writer can't be started.
+    pub fn build(
+        (ledger, recovered): (OpenLedger, Recovered),
+        (client, access): (Client, Access),
+        ack: Ack,
+        on_broken: Box<dyn Fn(&str) + Send>,
+    ) -> Result<Self, LedgerFault> {
+        let (stock, orders, tallies) =
+            (Arc::new(Stock::new()), Arc::new(Book::default()), Arc::new(Tallies::default()));
+        let sales = Catalog::default();
+        for sale in recovered.sales {
+            stock.add_sale(sale.no);
+            tallies.add_sale();
+            sales.add(sale.terms, sale.phase, []);
+        }
+        for item in recovered.items {
+            stock.add_item(item.no, item.terms.stock - item.held - item.sold, item.held);
+            if let Some(sale) = sales.sale(item.sale) {
+                sales.add_items(sale, [item.terms]);
+            }
+        }
+        for order in recovered.orders {
+            stock.restore(Arc::clone(&order));
+            orders.enter(order);
+        }
+        let settlement = settle::Settlement {
+            stock: Arc::clone(&stock),
+            orders: Arc::clone(&orders),
+            tallies: Arc::clone(&tallies),
+            on_broken,
+        };
+        let ledger = ledger.start(Box::new(settlement))?;
+        Ok(Self { client, access, sales, stock, ledger, orders, tallies, ack })
+    }
+
+    /// Walks down as far as the head alone leads.
+    ///
+    /// # Refuses
+    /// By floors 1 to 4, in the contract's order of precedence.
+    pub fn descend<'a>(
+        &'a self,
+        attempt: Attempt<'a>,
+        buffer: &'a mut PassBuffer,
+        now: Now,
+    ) -> Result<Descent<'a>, Refusal> {
+        let knocked = self.access.knock(attempt.address, now.mono)?; // 2, at the threshold
+        let cleared = self.client.clear(attempt.sale, attempt.proof, buffer, now.wall)?; // 1
+        let admitted = self.access.admit(knocked, cleared, now.mono)?; // 2
+        let found = self.sales.seek(&admitted, attempt.sku)?; // 3
+        if let Some(order) = attempt.key.and_then(|key| self.stock.replay_of(&found, key)) {
+            return Ok(Descent::Again(order, found.item().no())); // a winner gets his order, whatever has become of the sale
+        }
+        let entered = self.sales.enter(found, now.wall)?; // 3
+        self.stock.peek(&entered)?; // 4
+        Ok(Descent::Open(entered))
+    }
+
+    /// Takes the units and hands the order to the ledger, whose verdict the receipt brings.
+    ///
+    /// # Refuses
+    /// By floor 3, if the sale was paused or ended meanwhile; by floor 4; by floor 5, where its queue is full.
+    pub fn take(
+        &self,
+        entered: &Entered<'_>,
+        wanted: Wanted<'_>,
+        desk: DeskId,
+        now: Now,
+    ) -> Result<(Arc<Order>, Receipt), Refusal> {
+        let _underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
+        let claim = self.stock.claim(entered, wanted, now.wall)?; // 4, the buyer's limit
+        let slot = self.ledger.slot()?; // 5, a place in the queue
+        let order = self.stock.take(claim)?.keep(); // 4, the units are off the shelf
+        // After this point the order must succeed.
+        self.orders.enter(Arc::clone(&order));
+        if self.ack == Ack::Memory {
+            order.mark_stored(Stored::Memory);
+            self.tallies.of(Some(order.terms.sale)).count_won();
+        }
+        let receipt = self.ledger.accept(slot, Arc::clone(&order), desk); // 5
+        Ok((order, receipt))
+    }
+}
