@@ -68,6 +68,7 @@
 pub mod access;
 pub mod client;
 pub mod clock;
+pub mod config;
 pub mod funnel;
 mod home;
 pub mod ids;
