@@ -1,0 +1,52 @@
+//! The door: HTTP and nothing but HTTP. The only room that knows hyper and axum.
+//!
+//! Two listeners: the shop's, for everybody, and the office's, for the shop's people. What comes in is turned into the
+//! house's words; what goes out is made in [`reply`], the only place with status codes.
+//!
+//! **Invariant:** no rule of selling is decided here.
+
+mod attempt;
+mod body;
+mod connection;
+mod identity;
+mod listener;
+mod office;
+mod pages;
+mod reply;
+mod shop;
+mod stream;
+mod views;
+
+pub use connection::Deadlines;
+pub use identity::IdentityMode;
+pub use listener::{Caps, Workers};
+pub use office::{Credentials, Office, routes as office_routes};
+pub use shop::{Limits, Shop};
+pub use stream::Streams;
+
+use std::sync::Arc;
+
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hyper::header;
+
+use crate::funnel::Funnel;
+use crate::ledger::LedgerState;
+use crate::readiness::Readiness;
+
+/// Tells the sales' event streams what changes, until the house closes.
+pub async fn tell_streams(shop: Arc<Shop>) {
+    stream::tell(shop).await;
+}
+
+/// Whether orders are taken, for load balancers.
+fn ready(readiness: &Readiness, funnel: &Funnel) -> Response {
+    let why = match funnel.ledger.health().state {
+        _ if readiness.is_leaving() => "leaving",
+        LedgerState::Writing => "ready",
+        LedgerState::Refusing { .. } => "the ledger can't be written",
+        LedgerState::Broken(_) => "the ledger can't be trusted",
+    };
+    let status = if why == "ready" { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, [(header::CACHE_CONTROL, "no-store")], format!("{why}\n")).into_response()
+}

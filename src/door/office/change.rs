@@ -1,0 +1,125 @@
+//! Changes: each runs to its end, even if whoever asked for it hangs up, because a change that is in the ledger must also
+//! happen in memory.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::show::sale_view;
+use super::{Here, Office};
+use crate::config::declared;
+use crate::door::body;
+use crate::keeper::Unchanged;
+use crate::offer::Phase;
+
+/// Waits for a change that runs in a task of its own.
+async fn whole<T: Send + 'static>(
+    change: impl Future<Output = Result<T, Unchanged>> + Send + 'static,
+) -> Result<T, Problem> {
+    match tokio::spawn(change).await {
+        Ok(done) => done.map_err(Problem::from),
+        Err(panic) => {
+            tracing::error!(%panic, "a change of a sale broke off");
+            Err(Problem::Internal)
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
+    if !body::is_json(headers) {
+        return Err(Problem::UnsupportedMediaType);
+    }
+    serde_json::from_slice(bytes).map_err(|error| {
+        if error.is_data() {
+            Problem::Invalid { pointer: String::new(), says: error.to_string() }
+        } else {
+            Problem::Malformed
+        }
+    })
+}
+
+fn phase_view(id: &str, phase: Phase) -> Response {
+    Json(json!({ "sale": id, "phase": phase.word() })).into_response()
+}
+
+/// `POST /v1/admin/sales/{sale}/pause`
+pub(super) async fn pause(State(office): Here, Path(id): Path<String>) -> Result<Response, Problem> {
+    let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
+    Ok(phase_view(&id, whole(async move { keeper.pause(&sale).await }).await?))
+}
+
+/// `POST /v1/admin/sales/{sale}/resume`
+pub(super) async fn resume(State(office): Here, Path(id): Path<String>) -> Result<Response, Problem> {
+    let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
+    Ok(phase_view(&id, whole(async move { keeper.resume(&sale).await }).await?))
+}
+
+/// `POST /v1/admin/sales/{sale}/end`
+pub(super) async fn end(State(office): Here, Path(id): Path<String>) -> Result<Response, Problem> {
+    let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
+    Ok(phase_view(&id, whole(async move { keeper.end(&sale).await }).await?))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Adjustment {
+    add: i64,
+}
+
+/// `POST /v1/admin/sales/{sale}/items/{sku}/stock`
+pub(super) async fn stock(
+    State(office): Here,
+    Path((id, sku)): Path<(String, String)>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let Adjustment { add } = parse(&headers, &bytes)?;
+    let (keeper, sale, item) = (Arc::clone(&office.keeper), id.clone(), sku.clone());
+    let units = whole(async move { keeper.adjust(&sale, &item, add).await }).await?;
+    let view = json!({ "sale": id, "sku": sku, "added": add, "stock": units.stock, "remaining": units.remaining, "held": units.held });
+    Ok(Json(view).into_response())
+}
+
+fn shown(office: &Office, id: &str) -> Result<Response, Problem> {
+    let sale = office.funnel.sales.find_sale(id).ok_or(Unchanged::SaleNotFound)?;
+    Ok((StatusCode::OK, Json(sale_view(office, sale))).into_response())
+}
+
+fn invalid(complaints: Vec<declared::Fault>) -> Problem {
+    // The first one: whoever corrects it hears of the next.
+    complaints
+        .into_iter()
+        .next()
+        .map_or(Problem::Malformed, |fault| Problem::Invalid { pointer: fault.pointer, says: fault.says })
+}
+
+/// `POST /v1/admin/sales`
+pub(super) async fn create(State(office): Here, headers: HeaderMap, bytes: Bytes) -> Result<Response, Problem> {
+    let typed: Value = parse(&headers, &bytes)?;
+    let offer = declared::offer(&typed).map_err(invalid)?;
+    let (keeper, id) = (Arc::clone(&office.keeper), offer.sale.id.clone());
+    whole(async move { keeper.create(offer).await }).await?;
+    shown(&office, id.as_str())
+}
+
+/// `PATCH /v1/admin/sales/{sale}`
+pub(super) async fn terms(
+    State(office): Here,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    bytes: Bytes,
+) -> Result<Response, Problem> {
+    let typed: Value = parse(&headers, &bytes)?;
+    let change = declared::change(&typed).map_err(invalid)?;
+    let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
+    whole(async move { keeper.change(&sale, change).await }).await?;
+    shown(&office, &id)
+}

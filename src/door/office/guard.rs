@@ -1,0 +1,199 @@
+//! Who may come into the office: the bearer token, or a session after the password.
+//!
+//! Where neither is configured the office listens on loopback only (configuration sees to that), and everybody on the
+//! machine may come in; a web page in somebody's browser on that machine may not: its requests carry another host's name.
+//!
+//! **Invariant:** secrets are compared by their digests, in constant time. Wrong passwords are limited in number, and at
+//! most one is hashed at a time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use argon2::Argon2;
+use argon2::password_hash::{PasswordVerifier, phc::PasswordHash};
+use axum::extract::{Request, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use parking_lot::Mutex;
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use tokio::sync::Semaphore;
+
+use super::problem::Problem;
+use super::{Here, Office};
+use crate::clock::MonoTime;
+use crate::door::identity;
+
+/// How long a session lasts without being used.
+const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
+/// Sessions at once; the one that was idle longest makes room.
+const SESSIONS_MAX: usize = 64;
+/// Wrong passwords per minute, from everybody together: a person mistypes, a machine guesses.
+const WRONG_PASSWORDS_PER_MINUTE: usize = 10;
+
+const COOKIE: &str = "doorbuster-session";
+
+type Secret = [u8; 32];
+
+fn digest(secret: &[u8]) -> Secret {
+    Sha256::digest(secret).into()
+}
+
+struct Session {
+    id: Secret,
+    used_at: MonoTime,
+}
+
+/// Who may come in.
+pub struct Credentials {
+    token: Option<Secret>,
+    password_hash: Option<String>,
+    sessions: Mutex<Vec<Session>>,
+    wrong_passwords: Mutex<Vec<MonoTime>>,
+    hashing: Semaphore,
+}
+
+impl std::fmt::Debug for Credentials {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Credentials").finish_non_exhaustive()
+    }
+}
+
+impl Credentials {
+    /// A token, a password's hash (a PHC string of Argon2), both or neither.
+    #[must_use]
+    pub fn new(token: Option<&str>, password_hash: Option<&str>) -> Self {
+        Self {
+            token: token.map(|token| digest(token.as_bytes())),
+            password_hash: password_hash.map(str::to_owned),
+            sessions: Mutex::default(),
+            wrong_passwords: Mutex::default(),
+            hashing: Semaphore::new(1),
+        }
+    }
+
+    fn is_open(&self) -> bool {
+        self.token.is_none() && self.password_hash.is_none()
+    }
+
+    fn knows(&self, headers: &HeaderMap, now: MonoTime) -> bool {
+        let bearer = identity::bearer(headers).map(digest);
+        let has_token = match (&self.token, bearer) {
+            (Some(token), Some(bearer)) => bool::from(token.ct_eq(&bearer)),
+            _ => false,
+        };
+        has_token || session_of(headers).is_some_and(|id| self.touch(&digest(id), now))
+    }
+
+    fn touch(&self, id: &Secret, now: MonoTime) -> bool {
+        let mut sessions = self.sessions.lock();
+        sessions.retain(|session| !is_over(session, now));
+        let session = sessions.iter_mut().find(|session| bool::from(session.id.ct_eq(id)));
+        session.map(|session| session.used_at = now).is_some()
+    }
+
+    fn begin_session(&self, now: MonoTime) -> Result<String, getrandom::Error> {
+        let mut bytes = [0; 32];
+        getrandom::fill(&mut bytes)?;
+        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let mut sessions = self.sessions.lock();
+        sessions.retain(|session| !is_over(session, now));
+        if sessions.len() >= SESSIONS_MAX {
+            let idlest = sessions.iter().enumerate().min_by_key(|(_, session)| session.used_at).map(|(index, _)| index);
+            idlest.map(|index| sessions.swap_remove(index));
+        }
+        sessions.push(Session { id: digest(id.as_bytes()), used_at: now });
+        Ok(id)
+    }
+
+    fn may_try(&self, now: MonoTime) -> bool {
+        let mut wrong = self.wrong_passwords.lock();
+        wrong.retain(|at| now.nanos().saturating_sub(at.nanos()) < 60_000_000_000);
+        wrong.len() < WRONG_PASSWORDS_PER_MINUTE
+    }
+}
+
+fn is_over(session: &Session, now: MonoTime) -> bool {
+    u128::from(now.nanos().saturating_sub(session.used_at.nanos())) > SESSION_IDLE.as_nanos()
+}
+
+fn session_of(headers: &HeaderMap) -> Option<&[u8]> {
+    let cookies = headers.get_all(header::COOKIE).iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b';'));
+    cookies.filter_map(|cookie| cookie.trim_ascii().strip_prefix(COOKIE.as_bytes())?.strip_prefix(b"=")).next()
+}
+
+/// Lets those in who may come in.
+pub(super) async fn admit(State(office): Here, request: Request, next: Next) -> Response {
+    let credentials = &office.credentials;
+    let may_enter = if credentials.is_open() {
+        names_this_machine(request.headers())
+    } else {
+        credentials.knows(request.headers(), office.clock.now().mono)
+    };
+    if may_enter { next.run(request).await } else { Problem::Unauthorized.into_response() }
+}
+
+/// A page of another site that has its name point to 127.0.0.1 still sends its own name.
+fn names_this_machine(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let literal = name.trim_start_matches('[').trim_end_matches(']');
+    name.eq_ignore_ascii_case("localhost")
+        || literal.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogIn {
+    password: String,
+}
+
+/// Begins a session for whoever knows the password.
+pub(super) async fn log_in(
+    State(office): Here,
+    body: Result<axum::Json<LogIn>, axum::extract::rejection::JsonRejection>,
+) -> Result<Response, Problem> {
+    let axum::Json(LogIn { password }) = body.map_err(|_| Problem::Malformed)?;
+    let now = office.clock.now().mono;
+    if !office.credentials.may_try(now) {
+        return Err(Problem::TooManyTries);
+    }
+    if !is_password(&office, password).await? {
+        office.credentials.wrong_passwords.lock().push(now);
+        return Err(Problem::Unauthorized);
+    }
+    let id = office.credentials.begin_session(now).map_err(|error| {
+        tracing::error!(%error, "the machine gave no randomness");
+        Problem::Internal
+    })?;
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie(&id, SESSION_IDLE)?)]).into_response())
+}
+
+async fn is_password(office: &Arc<Office>, password: String) -> Result<bool, Problem> {
+    let Some(hash) = office.credentials.password_hash.clone() else { return Ok(false) };
+    // One at a time: a hash takes megabytes and tens of milliseconds on purpose.
+    let _hashing = office.credentials.hashing.acquire().await.map_err(|_| Problem::Internal)?;
+    let verified = tokio::task::spawn_blocking(move || {
+        let hash = PasswordHash::new(&hash)?;
+        Argon2::default().verify_password(password.as_bytes(), &hash)
+    });
+    Ok(verified.await.map_err(|_| Problem::Internal)?.is_ok())
+}
+
+/// Ends the session that asks for it.
+pub(super) async fn log_out(State(office): Here, headers: HeaderMap) -> Result<Response, Problem> {
+    if let Some(id) = session_of(&headers).map(digest) {
+        office.credentials.sessions.lock().retain(|session| !bool::from(session.id.ct_eq(&id)));
+    }
+    Ok((StatusCode::NO_CONTENT, [(header::SET_COOKIE, cookie("", Duration::ZERO)?)]).into_response())
+}
+
+fn cookie(id: &str, max_age: Duration) -> Result<HeaderValue, Problem> {
+    let text = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", max_age.as_secs());
+    HeaderValue::from_str(&text).map_err(|_| Problem::Internal)
+}

@@ -1,0 +1,127 @@
+//! What the office shows.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{Html, IntoResponse, Response};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::problem::Problem;
+use super::{Here, Office, comparison};
+use crate::clock::WallTime;
+use crate::funnel::FunnelReport;
+use crate::ledger::LedgerState;
+use crate::ledger::audit::AuditReport;
+use crate::sale::Sale;
+
+/// How often the funnel's stream tells: a picture that moves.
+const FRAME_INTERVAL: Duration = Duration::from_millis(500);
+
+/// `GET /`
+pub(super) async fn front() -> Html<&'static str> {
+    Html(include_str!("../pages/office.html"))
+}
+
+/// A sale with all that the shop's people may know.
+pub(super) fn sale_view(office: &Office, sale: &Sale) -> Value {
+    let terms = sale.terms();
+    let items = sale.items();
+    let items: Vec<Value> = items
+        .iter()
+        .filter_map(|no| {
+            let item = office.funnel.sales.item(*no)?;
+            let units = office.keeper.units(item);
+            Some(json!({
+                "sku": item.terms().sku.as_str(), "title": item.terms().title, "price": item.terms().price.text(),
+                "stock": units.stock, "remaining": units.remaining, "held": units.held,
+            }))
+        })
+        .collect();
+    json!({
+        "id": terms.id.as_str(), "title": terms.title, "phase": sale.phase_at(office.clock.now().wall).word(),
+        "opens_at": terms.opens_at.map(WallTime::rfc3339), "closes_at": terms.closes_at.map(WallTime::rfc3339),
+        "limit_per_buyer": terms.limit_per_buyer, "hold": terms.hold.map(|hold| format!("{}s", hold.as_secs_f64())),
+        "items": items,
+    })
+}
+
+/// `GET /v1/admin/sales`
+pub(super) async fn sales(State(office): Here) -> Json<Value> {
+    let sales: Vec<Value> = office.funnel.sales.sales().map(|sale| sale_view(&office, sale)).collect();
+    Json(json!({ "sales": sales }))
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    total: FunnelReport,
+    sales: Vec<SaleReport>,
+    unknown_sales: FunnelReport,
+}
+
+#[derive(Serialize)]
+struct SaleReport {
+    sale: String,
+    #[serde(flatten)]
+    report: FunnelReport,
+}
+
+fn report(office: &Office) -> Report {
+    let tallies = &office.funnel.tallies;
+    let sales = office.funnel.sales.sales();
+    let sales = sales.map(|sale| SaleReport {
+        sale: sale.terms().id.to_string(),
+        report: tallies.of(Some(sale.no())).sums().report(),
+    });
+    Report { total: tallies.total().report(), sales: sales.collect(), unknown_sales: tallies.of(None).sums().report() }
+}
+
+/// `GET /v1/admin/funnel`
+pub(super) async fn funnel(State(office): Here) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], Json(report(&office))).into_response()
+}
+
+/// `GET /v1/admin/events`
+pub(super) async fn events(State(office): Here) -> Response {
+    let frames = futures_util::stream::unfold((office, Duration::ZERO), |(office, pause)| async move {
+        tokio::time::sleep(pause).await;
+        if office.readiness.is_leaving() {
+            return None;
+        }
+        let sales: Vec<Value> = office.funnel.sales.sales().map(|sale| sale_view(&office, sale)).collect();
+        let health = office.funnel.ledger.health();
+        let frame = json!({
+            "now": office.clock.now().wall.rfc3339(), "funnel": report(&office), "sales": sales,
+            "ledger": { "ready": health.state == LedgerState::Writing, "queued": health.queued, "events": health.events },
+        });
+        let bytes = bytes::Bytes::from(format!("event: funnel\ndata: {frame}\n\n"));
+        Some((Ok::<_, Infallible>(bytes), (office, FRAME_INTERVAL)))
+    });
+    let headers = [
+        (header::CONTENT_TYPE, "text/event-stream"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::HeaderName::from_static("x-accel-buffering"), "no"),
+    ];
+    (headers, Body::from_stream(frames)).into_response()
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(office): Here) -> Result<Response, Problem> {
+    let text = office.metrics.render().map_err(|_| Problem::Internal)?;
+    Ok(([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response())
+}
+
+/// `GET /v1/admin/audit`: the proof from the ledger alone, and whether memory agrees with it (I9).
+pub(super) async fn audit(State(office): Here) -> Result<Json<AuditReport>, Problem> {
+    // One at a time: a proof reads the whole log.
+    let _proving = office.proving.acquire().await.map_err(|_| Problem::Internal)?;
+    let auditor = std::sync::Arc::clone(&office);
+    let report =
+        tokio::task::spawn_blocking(move || auditor.reader().and_then(|reader| comparison::prove(&auditor, &reader)));
+    Ok(Json(report.await.map_err(|_| Problem::Internal)??))
+}

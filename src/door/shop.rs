@@ -1,0 +1,342 @@
+//! The public listener's routes: the attempt by hand, the rest by axum.
+//!
+//! **Invariant:** nothing of the admin's can be reached from here.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use axum::extract::{Path, State};
+use axum::http::HeaderValue;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http_body_util::Either;
+use hyper::body::Incoming;
+use hyper::header::{self, HeaderMap};
+use hyper::{Method, Request, StatusCode, Version};
+use tower_service::Service;
+
+use super::connection::Deadlines;
+use super::identity::{self, Asker, IdentityMode};
+use super::reply::{self, Asked, Reply};
+use super::stream::Streams;
+use super::views::{OrderView, SaleView};
+use super::{attempt, body, pages};
+use crate::access::AddressRules;
+use crate::client::{ChallengeMode, SolvedChallenge, Unproven, Unredeemed};
+use crate::clock::{Clock, WallTime};
+use crate::funnel::{Funnel, Refusal, Unfit};
+use crate::ids::{OrderId, SaleId};
+use crate::ledger::{DeskId, Unwritten};
+use crate::offer::Phase;
+use crate::order::Order;
+use crate::readiness::Readiness;
+use crate::sale::{NotOnSale, Sale};
+
+/// What a reload may change.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Whose forwarding headers count.
+    pub address_rules: AddressRules,
+    /// How long before a sale opens its challenges are handed out.
+    pub challenge_opens_before: Duration,
+    /// Remaining units are shown as "few" at or below this; 0: always exactly.
+    pub few: u32,
+}
+
+/// Everything that the public routes need.
+pub struct Shop {
+    /// The five floors.
+    pub funnel: Arc<Funnel>,
+    /// Where time comes from.
+    pub clock: Clock,
+    /// How buyers are known.
+    pub identity: IdentityMode,
+    /// What a reload may change.
+    pub limits: ArcSwap<Limits>,
+    /// How long the states of a connection may last.
+    pub deadlines: Deadlines,
+    /// Whether the house takes orders.
+    pub readiness: Arc<Readiness>,
+    /// The sales' event streams.
+    pub streams: Streams,
+}
+
+/// Where a request comes from on the wire.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Answers one request of the public listener.
+pub(super) async fn answer(
+    shop: &Shop,
+    rooms: &mut Router,
+    desk: DeskId,
+    peer: IpAddr,
+    request: Request<Incoming>,
+) -> Reply {
+    if let Err(unfit) = fit(&request) {
+        return reply::refusal(unfit.into(), Asked { now: shop.clock.now().wall });
+    }
+    let (parts, body) = request.into_parts();
+    if let Some(named) = attempt::named_by(parts.uri.path()) {
+        return attempt::answer(shop, desk, peer, &parts, body, named).await;
+    }
+    let mut request = Request::from_parts(parts, axum::body::Body::new(body));
+    request.extensions_mut().insert(Peer(peer));
+    match rooms.call(request).await {
+        Ok(response) => response.map(Either::Right),
+        Err(never) => match never {},
+    }
+}
+
+/// What hyper lets through and the house doesn't.
+fn fit(request: &Request<Incoming>) -> Result<(), Unfit> {
+    if request.method() == Method::CONNECT || request.method() == Method::TRACE {
+        return Err(Unfit::MethodNotAllowed { allow: "GET, POST" });
+    }
+    let mut hosts = request.headers().get_all(header::HOST).iter();
+    let host = hosts.next();
+    let is_host = |host: &HeaderValue| {
+        let bytes = host.as_bytes();
+        !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte))
+    };
+    let is_missing = host.is_none() && request.version() == Version::HTTP_11;
+    // A target that names another authority than the Host header is how requests are smuggled past a proxy's rules.
+    let differs = match (request.uri().authority(), host) {
+        (Some(authority), Some(host)) => !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()),
+        _ => false,
+    };
+    if is_missing || differs || hosts.next().is_some() || !host.is_none_or(is_host) {
+        Err(Unfit::Malformed)
+    } else {
+        Ok(())
+    }
+}
+
+/// The rooms behind axum.
+pub(super) fn rooms(shop: Arc<Shop>) -> Router {
+    Router::new()
+        .route("/", get(pages::front))
+        .route("/s/{sale}", get(pages::sale))
+        .route("/assets/{name}", get(pages::asset))
+        .route("/v1/sales", get(list_sales))
+        .route("/v1/sales/{sale}", get(show_sale))
+        .route("/v1/sales/{sale}/events", get(sale_events))
+        .route("/v1/sales/{sale}/challenge", post(challenge))
+        .route("/v1/sales/{sale}/pass", post(redeem))
+        .route("/v1/orders", get(list_orders))
+        .route("/v1/orders/{order}", get(show_order))
+        .route("/v1/time", get(time))
+        .route("/healthz", get(healthz))
+        .route("/readyz", get(readyz))
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .with_state(shop)
+}
+
+pub(super) type Here = State<Arc<Shop>>;
+
+pub(super) fn refuse(shop: &Shop, refusal: impl Into<Refusal>) -> Response {
+    into_response(reply::refusal(refusal.into(), Asked { now: shop.clock.now().wall }))
+}
+
+pub(super) fn into_response(reply: Reply) -> Response {
+    reply.map(axum::body::Body::new)
+}
+
+async fn not_found(State(shop): Here) -> Response {
+    refuse(&shop, Unfit::NotFound)
+}
+
+async fn method_not_allowed(State(shop): Here) -> Response {
+    let mut response = refuse(&shop, Unfit::MethodNotAllowed { allow: "" });
+    // axum knows which methods the path has, and says so.
+    response.headers_mut().remove(header::ALLOW);
+    response
+}
+
+/// The sale of a path.
+fn sale_named<'a>(shop: &'a Shop, id: &str) -> Result<&'a Sale, Refusal> {
+    shop.funnel.sales.find_sale(id).ok_or(NotOnSale::SaleNotFound.into())
+}
+
+fn cached_a_second(mut response: Response) -> Response {
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=1"));
+    response
+}
+
+async fn list_sales(State(shop): Here) -> Response {
+    #[derive(serde::Serialize)]
+    struct Listing {
+        server_time: String,
+        sales: Vec<SaleView>,
+    }
+    let (now, few) = (shop.clock.now().wall, shop.limits.load().few);
+    let sales = shop.funnel.sales.sales().map(|sale| SaleView::of(sale, &shop.funnel, few, now)).collect();
+    cached_a_second(into_response(reply::json(StatusCode::OK, &Listing { server_time: now.rfc3339(), sales })))
+}
+
+async fn show_sale(State(shop): Here, Path(id): Path<String>) -> Response {
+    match sale_named(&shop, &id) {
+        Ok(sale) => {
+            let view = SaleView::of(sale, &shop.funnel, shop.limits.load().few, shop.clock.now().wall);
+            cached_a_second(into_response(reply::json(StatusCode::OK, &view)))
+        }
+        Err(refusal) => refuse(&shop, refusal),
+    }
+}
+
+async fn sale_events(State(shop): Here, Path(id): Path<String>) -> Response {
+    match sale_named(&shop, &id) {
+        Ok(sale) => shop.streams.subscribe(&shop, sale).into_response(),
+        Err(refusal) => refuse(&shop, refusal),
+    }
+}
+
+/// Knocks, and finds the sale that a challenge or pass is asked for.
+fn asked_for<'a>(shop: &'a Shop, peer: Peer, headers: &HeaderMap, id: &str) -> Result<(&'a Sale, SaleId), Refusal> {
+    shop.funnel.access.knock(identity::address(shop, peer.0, headers), shop.clock.now().mono)?;
+    let sale = sale_named(shop, id)?;
+    let now = shop.clock.now().wall;
+    match sale.phase_at(now) {
+        Phase::Ended => return Err(NotOnSale::Ended.into()),
+        Phase::Scheduled => opens_soon(shop, sale, now)?,
+        Phase::Live | Phase::Paused => {}
+    }
+    Ok((sale, sale.terms().id.clone()))
+}
+
+/// A challenge or pass for a sale that is far off could be stockpiled: it isn't handed out before its time.
+fn opens_soon(shop: &Shop, sale: &Sale, now: WallTime) -> Result<(), NotOnSale> {
+    match sale.terms().opens_at {
+        Some(opens_at) if now.until(opens_at) > shop.limits.load().challenge_opens_before => {
+            Err(NotOnSale::NotOpen { opens_at: Some(opens_at) })
+        }
+        _ => Ok(()),
+    }
+}
+
+async fn challenge(
+    State(shop): Here,
+    axum::Extension(peer): axum::Extension<Peer>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    match asked_for(&shop, peer, &headers, &id) {
+        Ok((_, sale)) => {
+            into_response(reply::json(StatusCode::OK, &shop.funnel.client.challenge(&sale, shop.clock.now().wall)))
+        }
+        Err(refusal) => refuse(&shop, refusal),
+    }
+}
+
+async fn redeem(
+    State(shop): Here,
+    axum::Extension(peer): axum::Extension<Peer>,
+    Path(id): Path<String>,
+    request: axum::extract::Request,
+) -> Response {
+    match redeemed(&shop, peer, &id, request).await {
+        Ok(response) => response,
+        Err(refusal) => refuse(&shop, refusal),
+    }
+}
+
+async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Request) -> Result<Response, Refusal> {
+    let (parts, body) = request.into_parts();
+    let (_, sale) = asked_for(shop, peer, &parts.headers, id)?;
+    let now = shop.clock.now().wall;
+    let pass = match shop.funnel.client.challenge_mode() {
+        ChallengeMode::Off => shop.funnel.client.grant(&sale, now)?,
+        ChallengeMode::Pow => {
+            let bytes = body::read(&parts.headers, body, shop.deadlines.body).await?;
+            if !body::is_json(&parts.headers) {
+                return Err(Unfit::UnsupportedMediaType.into());
+            }
+            let solved: SolvedChallenge = serde_json::from_slice(&bytes).map_err(|_| Unproven::ChallengeInvalid)?;
+            shop.funnel.client.redeem(&sale, &solved, now).map_err(|unredeemed| match unredeemed {
+                Unredeemed::Unproven(unproven) => Refusal::Client(unproven),
+                Unredeemed::Full => Refusal::Ledger(Unwritten::Busy),
+            })?
+        }
+    };
+    let body = serde_json::json!({ "pass": pass.token, "buyer": pass.buyer.as_str(), "expires_at": pass.expires_at.rfc3339() });
+    let mut response = into_response(reply::json(StatusCode::OK, &body));
+    let max_age_s = now.until(pass.expires_at).as_secs();
+    let cookie = format!(
+        "{}{sale}={}; Path=/v1; HttpOnly; SameSite=Lax; Max-Age={max_age_s}",
+        identity::COOKIE_PREFIX,
+        pass.token
+    );
+    if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    Ok(response)
+}
+
+async fn list_orders(State(shop): Here, axum::Extension(peer): axum::Extension<Peer>, headers: HeaderMap) -> Response {
+    match orders_of_asker(&shop, peer, &headers) {
+        Ok(orders) => {
+            let orders: Vec<_> = orders.iter().map(|order| OrderView::of(order, &shop.funnel.sales)).collect();
+            into_response(reply::json(StatusCode::OK, &serde_json::json!({ "orders": orders })))
+        }
+        Err(refusal) => refuse(&shop, refusal),
+    }
+}
+
+async fn show_order(
+    State(shop): Here,
+    axum::Extension(peer): axum::Extension<Peer>,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Response {
+    let owned = |order: &Order, asker: &Asker| match asker {
+        Asker::Vouched(buyer) => order.terms.buyer == *buyer,
+        Asker::Passes(passes) => passes.iter().any(|(sale, buyer)| {
+            order.terms.buyer == *buyer
+                && shop.funnel.sales.sale(order.terms.sale).is_some_and(|of| of.terms().id == *sale)
+        }),
+    };
+    let asker = match knocking_asker(&shop, peer, &headers) {
+        Ok(asker) => asker,
+        Err(refusal) => return refuse(&shop, refusal),
+    };
+    let order = OrderId::parse(&id).ok().and_then(|id| shop.funnel.orders.find(id));
+    match order.filter(|order| owned(order, &asker)) {
+        Some(order) => into_response(reply::json(StatusCode::OK, &OrderView::of(&order, &shop.funnel.sales))),
+        None => into_response(reply::order_not_found()),
+    }
+}
+
+fn knocking_asker(shop: &Shop, peer: Peer, headers: &HeaderMap) -> Result<Asker, Refusal> {
+    shop.funnel.access.knock(identity::address(shop, peer.0, headers), shop.clock.now().mono)?;
+    identity::asker(shop, peer.0, headers)
+}
+
+fn orders_of_asker(shop: &Shop, peer: Peer, headers: &HeaderMap) -> Result<Vec<Arc<Order>>, Refusal> {
+    let sales = &shop.funnel.sales;
+    Ok(match knocking_asker(shop, peer, headers)? {
+        Asker::Vouched(buyer) => {
+            sales.sales().flat_map(|sale| shop.funnel.stock.orders_of(sale.no(), buyer.as_ref())).collect()
+        }
+        Asker::Passes(passes) => passes
+            .iter()
+            .filter_map(|(sale, buyer)| Some((sales.find_sale(sale.as_str())?, buyer)))
+            .flat_map(|(sale, buyer)| shop.funnel.stock.orders_of(sale.no(), buyer.as_ref()))
+            .collect(),
+    })
+}
+
+async fn time(State(shop): Here) -> Response {
+    into_response(reply::json(StatusCode::OK, &serde_json::json!({ "now": shop.clock.now().wall.rfc3339() })))
+}
+
+pub(super) async fn healthz() -> Response {
+    (StatusCode::OK, [(header::CACHE_CONTROL, "no-store")], "ok\n").into_response()
+}
+
+async fn readyz(State(shop): Here) -> Response {
+    super::ready(&shop.readiness, &shop.funnel)
+}

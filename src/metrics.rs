@@ -1,0 +1,163 @@
+//! What the house tells Prometheus: read off the counts that are there anyway, when somebody asks.
+//!
+//! **Invariant:** nothing on the attempt's path knows that there are metrics; no label is chosen by a client.
+
+use std::fmt;
+use std::sync::Arc;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric, text};
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::funnel::{Funnel, Layer, Sums};
+use crate::ledger::LedgerState;
+
+/// The house's metrics.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+}
+
+impl Metrics {
+    /// The metrics of these floors.
+    #[must_use]
+    pub fn new(funnel: Arc<Funnel>) -> Self {
+        let mut registry = Registry::with_prefix("doorbuster");
+        registry.register_collector(Box::new(House { funnel }));
+        Self { registry }
+    }
+
+    /// The OpenMetrics text of now.
+    ///
+    /// # Errors
+    /// Where the text can't be written; it is written to memory.
+    pub fn render(&self) -> Result<String, fmt::Error> {
+        let mut text = String::new();
+        text::encode(&mut text, &self.registry)?;
+        Ok(text)
+    }
+}
+
+struct House {
+    funnel: Arc<Funnel>,
+}
+
+impl fmt::Debug for House {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("House").finish_non_exhaustive()
+    }
+}
+
+/// One metric's lines: labels and a value each.
+type Lines<const LABELS: usize> = Vec<([(&'static str, String); LABELS], f64)>;
+
+fn counters<const LABELS: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help): (&str, &str),
+    lines: Lines<LABELS>,
+) -> fmt::Result {
+    let kind = ConstCounter::new(0.0).metric_type();
+    let mut metric = encoder.encode_descriptor(name, help, None, kind)?;
+    for (labels, value) in lines {
+        ConstCounter::new(value).encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn gauges<const LABELS: usize>(
+    encoder: &mut DescriptorEncoder<'_>,
+    (name, help, unit): (&str, &str, Option<&Unit>),
+    lines: Lines<LABELS>,
+) -> fmt::Result {
+    let kind = ConstGauge::new(0.0).metric_type();
+    let mut metric = encoder.encode_descriptor(name, help, unit, kind)?;
+    for (labels, value) in lines {
+        ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+#[expect(clippy::cast_precision_loss, reason = "OpenMetrics has no other numbers; counts below 2⁵³ are exact")]
+fn number(count: u64) -> f64 {
+    count as f64
+}
+
+impl House {
+    /// Each sale's id and counts; attempts at sales that don't exist have an empty id.
+    fn sums(&self) -> Vec<(String, Sums)> {
+        let tallies = &self.funnel.tallies;
+        let sales = self.funnel.sales.sales();
+        let sales = sales.map(|sale| (sale.terms().id.to_string(), tallies.of(Some(sale.no())).sums()));
+        sales.chain([(String::new(), tallies.of(None).sums())]).collect()
+    }
+
+    fn funnel(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let sums = self.sums();
+        let each = |count: fn(&Sums) -> u64| -> Lines<1> {
+            sums.iter().map(|(sale, sums)| ([("sale", sale.clone())], number(count(sums)))).collect()
+        };
+        counters(encoder, ("attempts", "Requests to buy"), each(|sums| sums.attempts))?;
+        counters(encoder, ("won", "Attempts that won"), each(|sums| sums.won))?;
+        counters(encoder, ("stored", "Won orders that are on disk"), each(|sums| sums.stored))?;
+        counters(encoder, ("replayed", "Attempts answered with an order won before"), each(|sums| sums.replayed))?;
+        let refused = sums.iter().flat_map(|(sale, sums)| {
+            Layer::ALL
+                .into_iter()
+                .zip(sums.refused)
+                .map(|(layer, count)| ([("sale", sale.clone()), ("layer", layer.word().to_owned())], number(count)))
+        });
+        counters(encoder, ("refused", "Attempts refused, by the floor that said no"), refused.collect())
+    }
+
+    fn units(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (sales, stock) = (&self.funnel.sales, &self.funnel.stock);
+        let items = sales.sales().flat_map(|sale| {
+            let id = sale.terms().id.to_string();
+            let items = sale.items().iter().filter_map(|no| sales.item(*no)).collect::<Vec<_>>();
+            items.into_iter().map(move |item| (id.clone(), item))
+        });
+        let lines = items.flat_map(|(sale, item)| {
+            let sku = item.terms().sku.to_string();
+            [("remaining", stock.remaining(item.no())), ("held", stock.held(item.no())), ("stock", item.on_sale())].map(
+                |(of, units)| ([("sale", sale.clone()), ("sku", sku.clone()), ("of", of.to_owned())], f64::from(units)),
+            )
+        });
+        gauges(encoder, ("units", "Units of an item: on sale at all, held, remaining", None), lines.collect())
+    }
+
+    fn ledger(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let health = self.funnel.ledger.health();
+        let is_writing = if health.state == LedgerState::Writing { 1.0 } else { 0.0 };
+        gauges(encoder, ("ledger_writing", "1 while the ledger takes orders", None), vec![([], is_writing)])?;
+        gauges(encoder, ("ledger_queued", "Events that wait to be written", None), vec![([], number(health.queued))])?;
+        gauges(encoder, ("ledger_queue_capacity", "Events that may wait", None), vec![([], number(health.capacity))])?;
+        gauges(
+            encoder,
+            ("ledger_wal", "The write-ahead log", Some(&Unit::Bytes)),
+            vec![([], number(health.wal_bytes))],
+        )?;
+        counters(encoder, ("ledger_events", "Events in the log"), vec![([], number(health.events))])?;
+        counters(encoder, ("ledger_commits", "Commits since the start"), vec![([], number(health.commits))])?;
+        let micros = self.funnel.ledger.commit_micros();
+        let quantiles = [0.5, 0.99, 0.999, 1.0]
+            .map(|quantile| ([("quantile", quantile.to_string())], number(micros.value_at_quantile(quantile)) / 1e6));
+        gauges(encoder, ("ledger_commit", "How long commits take", Some(&Unit::Seconds)), quantiles.into())
+    }
+}
+
+impl Collector for House {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        self.funnel(&mut encoder)?;
+        self.units(&mut encoder)?;
+        self.ledger(&mut encoder)?;
+        gauges(
+            &mut encoder,
+            ("orders", "Orders in memory", None),
+            vec![([], number(self.funnel.orders.len() as u64))],
+        )?;
+        let evicted = number(self.funnel.access.evicted());
+        counters(&mut encoder, ("access_evicted", "Buckets evicted before they were refilled"), vec![([], evicted)])
+    }
+}
