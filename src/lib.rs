@@ -66,8 +66,10 @@
 //!
 //! **Architecture invariant:** refusals are values, faults are errors. Nothing that a client can send panics.
 pub mod access;
+pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod command;
 pub mod config;
 pub mod door;
 pub mod funnel;

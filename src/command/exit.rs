@@ -1,0 +1,71 @@
+//! How a command ends, as the contract numbers it.
+
+use std::process::ExitCode;
+
+use crate::config::ConfigErrors;
+use crate::ledger::LedgerFault;
+use crate::ledger::audit::AuditFault;
+use crate::ledger::backup::BackupFault;
+use crate::ledger::export::ExportFault;
+use crate::ledger::read::ReadFault;
+
+/// An exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exit(pub u8);
+
+impl Exit {
+    /// Done.
+    pub const OK: Self = Self(0);
+    /// Something failed while running.
+    pub const FAILURE: Self = Self(1);
+    /// The audit found a violation.
+    pub const VIOLATION: Self = Self(3);
+    /// The ledger is of an unknown or newer schema, or corrupt.
+    pub const DATA: Self = Self(65);
+    /// Bad configuration.
+    pub const CONFIG: Self = Self(78);
+
+    /// The code for what stopped a command: the first fault in the chain of causes that has one of its own, else
+    /// [`FAILURE`](Self::FAILURE).
+    #[must_use]
+    pub fn of(error: &anyhow::Error) -> Self {
+        error.chain().find_map(Self::of_fault).unwrap_or(Self::FAILURE)
+    }
+
+    fn of_fault(fault: &(dyn std::error::Error + 'static)) -> Option<Self> {
+        if fault.is::<ConfigErrors>() {
+            return Some(Self::CONFIG);
+        }
+        if let Some(fault) = fault.downcast_ref::<LedgerFault>() {
+            return Some(Self(fault.exit_code()));
+        }
+        // A transparent fault is not a link of the chain of its own: its source is what it wraps.
+        let read = fault
+            .downcast_ref::<ReadFault>()
+            .or_else(|| match fault.downcast_ref::<AuditFault>()? {
+                AuditFault::Read(fault) => Some(fault),
+                AuditFault::Acks(_) => None,
+            })
+            .or_else(|| match fault.downcast_ref::<ExportFault>()? {
+                ExportFault::Read(fault) => Some(fault),
+                ExportFault::UnknownSale(_) | ExportFault::Write(_) => None,
+            })
+            .or_else(|| match fault.downcast_ref::<BackupFault>()? {
+                BackupFault::Read(fault) => Some(fault),
+                _ => None,
+            })?;
+        Some(match read {
+            ReadFault::NotFound(_) | ReadFault::Sqlite(_) => Self::FAILURE,
+            ReadFault::Foreign { .. }
+            | ReadFault::UnknownVersion { .. }
+            | ReadFault::Corrupt(_)
+            | ReadFault::Order { .. } => Self::DATA,
+        })
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit.0)
+    }
+}

@@ -1,0 +1,270 @@
+//! `serve`: opens the house from the bottom up, keeps it, and closes it from the top down.
+
+use std::io::{IsTerminal, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+use super::Exit;
+use super::wiring;
+use crate::access::Access;
+use crate::cli::ServeArgs;
+use crate::client::{Client, Secret};
+use crate::clock::Clock;
+use crate::config::{Config, Environment};
+use crate::door::{self, Office, Shop, Workers};
+use crate::funnel::Funnel;
+use crate::keeper::{Keeper, Unchanged};
+use crate::ledger::{LedgerState, OpenLedger};
+use crate::offer::Offer;
+use crate::readiness::Readiness;
+
+/// How long answers that say "unknown" may take to leave, once the ledger is broken: nothing is worth waiting for then.
+const BROKEN_GRACE: Duration = Duration::from_secs(1);
+
+/// Changes the log filter of the running process.
+type Relog = tracing_subscriber::reload::Handle<EnvFilter, tracing_subscriber::Registry>;
+
+/// Runs the shop until a signal or a broken ledger ends it.
+///
+/// # Errors
+/// Where the house can't be opened: configuration, data directory, ledger, sockets.
+pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
+    let cwd = std::env::current_dir().context("the working directory can't be read")?;
+    let load = || Config::load(&args.overrides(), &Environment::of_process(), &cwd);
+    let config = load()?.config;
+    let relog = begin_logging(&config.server.log)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let house = House::open(config).await?;
+        house.keep(|| load().map(|loaded| loaded.config).map_err(|errors| errors.to_string()), &relog).await
+    })
+}
+
+fn begin_logging(filter: &str) -> Result<Relog, anyhow::Error> {
+    use tracing_subscriber::layer::SubscriberExt as _;
+    use tracing_subscriber::util::SubscriberInitExt as _;
+    let (filter, relog) = tracing_subscriber::reload::Layer::new(EnvFilter::try_new(filter)?);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let registry = tracing_subscriber::registry().with(filter);
+    // People read lines, machines read JSON.
+    if std::io::stderr().is_terminal() {
+        registry.with(lines).try_init()?;
+    } else {
+        registry.with(lines.json()).try_init()?;
+    }
+    Ok(relog)
+}
+
+/// The house, open.
+struct House {
+    config: Config,
+    clock: Clock,
+    funnel: Arc<Funnel>,
+    keeper: Arc<Keeper>,
+    readiness: Arc<Readiness>,
+    shop: Arc<Shop>,
+    workers: Workers,
+    shop_socket: TcpListener,
+    office_socket: TcpListener,
+    /// Turns true when the ledger can't be believed any more.
+    broken: watch::Receiver<bool>,
+}
+
+impl House {
+    /// From the bottom up: ledger, floors, sales, workers. The sockets are bound once the data directory is ours, and
+    /// accept when everything behind them stands.
+    async fn open(config: Config) -> Result<Self, anyhow::Error> {
+        let clock = Clock::system();
+        let ledger = OpenLedger::open(wiring::ledger(&config), clock.clone())?;
+        let (shop_socket, office_socket) = (bind(config.server.listen).await?, bind(config.server.admin_listen).await?);
+        let secret = Secret::load_or_create(&config.ledger.data_dir)?;
+        let client = Client::new(&secret, wiring::client(&config));
+        let access = Access::new(&wiring::access(&config));
+        let (tell_broken, broken) = watch::channel(false);
+        let on_broken = Box::new(move |why: &str| {
+            tracing::error!(why, "the ledger can't be trusted any more: closing");
+            tell_broken.send_replace(true);
+        });
+        let funnel = Arc::new(Funnel::build(ledger, (client, access), wiring::ack(&config), on_broken)?);
+        let keeper = Arc::new(Keeper::new(Arc::clone(&funnel), clock.clone()));
+        declare(&keeper, &funnel, &config.offers).await?;
+        let readiness = Arc::new(Readiness::default());
+        let shop = Arc::new(wiring::shop(&config, Arc::clone(&funnel), clock.clone(), Arc::clone(&readiness))?);
+        let workers = Workers::start(&shop, wiring::caps(&config))?;
+        Ok(Self { config, clock, funnel, keeper, readiness, shop, workers, shop_socket, office_socket, broken })
+    }
+
+    /// Until a signal or a broken ledger.
+    async fn keep(mut self, reload: impl Fn() -> Result<Config, String>, relog: &Relog) -> Result<Exit, anyhow::Error> {
+        let mut signals = Signals::new()?;
+        announce(self.shop_socket.local_addr()?, self.office_socket.local_addr()?)?;
+        let schedule = tokio::spawn({
+            let keeper = Arc::clone(&self.keeper);
+            async move { keeper.keep_schedule().await }
+        });
+        tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
+        let office = door::office_routes(Arc::new(self.office()));
+        let (close_office, closing_office) = watch::channel(false);
+        let office = axum::serve(self.office_socket, office).with_graceful_shutdown(until(closing_office));
+        let office = tokio::spawn(office.into_future());
+        let (close_shop, closing_shop) = watch::channel(false);
+        let (mut broken, socket) = (self.broken.clone(), self.shop_socket);
+        let closing = async {
+            let ended = loop {
+                tokio::select! {
+                    heard = signals.next() => match heard {
+                        Heard::Reload => apply(&mut self.config, &self.shop, &self.funnel, reload(), relog),
+                        Heard::End(ending) => break Some(ending),
+                    },
+                    _ = broken.wait_for(|broken| *broken) => break None,
+                }
+            };
+            self.readiness.leave();
+            close_shop.send_replace(true);
+            ended
+        };
+        let (ended, ()) = tokio::join!(closing, self.workers.accept(socket, until(closing_shop)));
+        let grace = if ended.is_some() { self.config.server.drain_timeout } else { BROKEN_GRACE };
+        tokio::select! {
+            () = self.workers.leave(grace) => {}
+            second = signals.end() => return Ok(Exit(second.exit_code())),
+        }
+        close_office.send_replace(true);
+        schedule.abort();
+        // Streams of the dashboard end by themselves; nothing else there is worth a wait.
+        let _ = tokio::time::timeout(BROKEN_GRACE, office).await;
+        let funnel = Arc::clone(&self.funnel);
+        tokio::task::spawn_blocking(move || funnel.ledger.close()).await?;
+        Ok(match self.funnel.ledger.health().state {
+            LedgerState::Broken(breakage) => Exit(breakage.exit_code()),
+            LedgerState::Writing | LedgerState::Refusing { .. } => Exit::OK,
+        })
+    }
+
+    fn office(&self) -> Office {
+        wiring::office(
+            &self.config,
+            (Arc::clone(&self.funnel), Arc::clone(&self.keeper)),
+            self.clock.clone(),
+            Arc::clone(&self.readiness),
+        )
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, anyhow::Error> {
+    TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))
+}
+
+async fn until(mut closing: watch::Receiver<bool>) {
+    // Whoever would say so is gone: that is closing too.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+#[expect(clippy::print_stdout, reason = "the one line that the contract promises")]
+fn announce(shop: SocketAddr, office: SocketAddr) -> Result<(), anyhow::Error> {
+    println!("{}", serde_json::json!({ "listening": format!("http://{shop}"), "admin": format!("http://{office}") }));
+    std::io::stdout().flush()?;
+    tracing::info!(%shop, %office, "the shop is open");
+    Ok(())
+}
+
+/// Creates the declared sales that the ledger doesn't know yet; where nobody names any, the sample.
+async fn declare(keeper: &Keeper, funnel: &Funnel, offers: &[Offer]) -> Result<(), anyhow::Error> {
+    let is_new_shop = offers.is_empty() && funnel.sales.sales().next().is_none();
+    let sample = is_new_shop.then(wiring::sample_offer).transpose()?;
+    for offer in offers.iter().chain(&sample) {
+        match funnel.sales.find_sale(offer.sale.id.as_str()) {
+            Some(sale) => wiring::warn_of_differences(offer, sale, funnel),
+            None => keeper.create(offer.clone()).await.map_err(|unchanged: Unchanged| {
+                anyhow::anyhow!("sale {} could not be created: {unchanged:?}", offer.sale.id)
+            })?,
+        }
+    }
+    keeper.open_and_end_what_is_due().await;
+    Ok(())
+}
+
+/// Takes over what may change while the house is open; all of it, or nothing.
+fn apply(config: &mut Config, shop: &Shop, funnel: &Funnel, reloaded: Result<Config, String>, relog: &Relog) {
+    let applied = reloaded.and_then(|new| {
+        let prepared = wiring::Reload::prepare(&new).map_err(|error| format!("{error:#}"))?;
+        relog.reload(prepared.log).map_err(|error| error.to_string())?;
+        funnel.client.retune(prepared.client);
+        funnel.access.retune(&prepared.access);
+        shop.limits.store(Arc::new(prepared.limits));
+        Ok(new)
+    });
+    match applied {
+        Ok(new) => {
+            let keys = config.needs_restart(&new);
+            if !keys.is_empty() {
+                tracing::warn!(?keys, "changed, and takes effect at the next start only");
+            }
+            *config = new;
+            tracing::info!("configuration reloaded");
+        }
+        Err(error) => tracing::error!(error, "configuration not reloaded: everything stays as it was"),
+    }
+}
+
+/// The signals that a shop listens to.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+/// A signal that ends the process.
+#[derive(Debug, Clone, Copy)]
+enum Ending {
+    Terminate,
+    Interrupt,
+}
+
+/// What a signal asks for.
+enum Heard {
+    End(Ending),
+    Reload,
+}
+
+impl Ending {
+    /// As a shell would report a process that the signal had killed.
+    fn exit_code(self) -> u8 {
+        match self {
+            Self::Terminate => 143,
+            Self::Interrupt => 130,
+        }
+    }
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Heard {
+        tokio::select! {
+            _ = self.terminate.recv() => Heard::End(Ending::Terminate),
+            _ = self.interrupt.recv() => Heard::End(Ending::Interrupt),
+            _ = self.hangup.recv() => Heard::Reload,
+        }
+    }
+
+    async fn end(&mut self) -> Ending {
+        tokio::select! {
+            _ = self.terminate.recv() => Ending::Terminate,
+            _ = self.interrupt.recv() => Ending::Interrupt,
+        }
+    }
+}

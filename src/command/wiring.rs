@@ -1,0 +1,186 @@
+//! From what the configuration says to what each room wants to hear.
+//!
+//! **Invariant:** no room knows the configuration, and the configuration knows no room.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use tracing_subscriber::EnvFilter;
+
+use crate::access::{AccessSettings, AddressRules};
+use crate::client::{ChallengeMode, ClientSettings};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::door::{Caps, Credentials, Deadlines, IdentityMode, Limits, Office, Shop, Streams};
+use crate::funnel::Funnel;
+use crate::ids::{SaleId, Sku};
+use crate::keeper::Keeper;
+use crate::ledger::{LedgerSettings, StoreKind};
+use crate::metrics::Metrics;
+use crate::money::Money;
+use crate::offer::{ItemTerms, Offer, SaleTerms};
+use crate::order::Ack;
+use crate::readiness::Readiness;
+use crate::sale::Sale;
+
+/// What has happened before a buyer is told yes.
+pub(super) fn ack(config: &Config) -> Ack {
+    match config.ledger.ack {
+        config::Ack::Memory => Ack::Memory,
+        config::Ack::Disk => Ack::Disk,
+    }
+}
+
+pub(super) fn ledger(config: &Config) -> LedgerSettings {
+    let store = match config.ledger.store {
+        config::Store::Sqlite => StoreKind::Sqlite,
+        config::Store::Nothing => StoreKind::None,
+    };
+    LedgerSettings {
+        data_dir: config.ledger.data_dir.clone(),
+        store,
+        ack: ack(config),
+        queue_orders: config.ledger.queue_orders,
+    }
+}
+
+pub(super) fn client(config: &Config) -> ClientSettings {
+    let client = &config.client;
+    ClientSettings {
+        challenge: match client.challenge {
+            config::Challenge::Pow => ChallengeMode::Pow,
+            config::Challenge::Off => ChallengeMode::Off,
+        },
+        difficulty: client.difficulty,
+        challenge_ttl: client.challenge_ttl,
+        pass_ttl: client.pass_ttl,
+        spent_keys: client.spent_challenges,
+    }
+}
+
+pub(super) fn access(config: &Config) -> AccessSettings {
+    let access = &config.access;
+    AccessSettings { ip: access.ip, buyer: access.buyer, sale: access.sale, table_keys: access.table_keys }
+}
+
+fn limits(config: &Config) -> Limits {
+    Limits {
+        address_rules: AddressRules::new(config.server.trusted_proxies.clone(), config.server.client_ip_header),
+        challenge_opens_before: config.client.challenge_opens_before,
+        few: config.server.few,
+    }
+}
+
+pub(super) fn caps(config: &Config) -> Caps {
+    let server = &config.server;
+    let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    Caps {
+        connections: server.connections as usize,
+        connections_per_ip: server.connections_per_ip.map_or(0, |cap| cap as usize),
+        threads: server.threads.unwrap_or_else(cores),
+    }
+}
+
+pub(super) fn shop(
+    config: &Config,
+    funnel: Arc<Funnel>,
+    clock: Clock,
+    readiness: Arc<Readiness>,
+) -> Result<Shop, anyhow::Error> {
+    let server = &config.server;
+    let identity = match config.identity.mode {
+        config::IdentityMode::Pass => IdentityMode::Pass,
+        config::IdentityMode::Header => {
+            IdentityMode::Header(config.identity.header.parse().context("identity.header")?)
+        }
+    };
+    let deadlines = Deadlines {
+        first_byte: server.first_byte_timeout,
+        head: server.head_timeout,
+        body: server.body_timeout,
+        write: server.write_timeout,
+        idle: server.idle_timeout,
+        drain: server.drain_timeout,
+    };
+    let limits = ArcSwap::from_pointee(limits(config));
+    Ok(Shop { funnel, clock, identity, limits, deadlines, readiness, streams: Streams::default() })
+}
+
+pub(super) fn office(
+    config: &Config,
+    (funnel, keeper): (Arc<Funnel>, Arc<Keeper>),
+    clock: Clock,
+    readiness: Arc<Readiness>,
+) -> Office {
+    let secret = |secret: &Option<config::Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let (token, password_hash) = (secret(&config.admin.token), secret(&config.admin.password_hash));
+    let has_ledger = config.ledger.store == config::Store::Sqlite;
+    Office {
+        metrics: Metrics::new(Arc::clone(&funnel)),
+        credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),
+        ledger_dir: has_ledger.then(|| config.ledger.data_dir.clone()),
+        // One proof at a time: it reads the whole log.
+        proving: tokio::sync::Semaphore::new(1),
+        funnel,
+        keeper,
+        clock,
+        readiness,
+    }
+}
+
+/// Everything that a reload changes, made before anything is changed.
+pub(super) struct Reload {
+    pub(super) log: EnvFilter,
+    pub(super) client: ClientSettings,
+    pub(super) access: AccessSettings,
+    pub(super) limits: Limits,
+}
+
+impl Reload {
+    pub(super) fn prepare(config: &Config) -> Result<Self, anyhow::Error> {
+        Ok(Self {
+            log: EnvFilter::try_new(&config.server.log)?,
+            client: client(config),
+            access: access(config),
+            limits: limits(config),
+        })
+    }
+}
+
+/// What is for sale where nobody has said anything: something to look at within a minute.
+pub(super) fn sample_offer() -> Result<Offer, anyhow::Error> {
+    let price = Money::from_minor(12_900, "USD").context("the sample's price")?;
+    let item = ItemTerms { sku: Sku::parse("sneaker-42")?, title: "Sneaker, size 42".into(), price, stock: 100 };
+    let sale = SaleTerms {
+        id: SaleId::parse("sample")?,
+        title: "Sneaker launch (a sample)".into(),
+        opens_at: None,
+        closes_at: None,
+        limit_per_buyer: 1,
+        hold: None,
+    };
+    Ok(Offer { sale, items: vec![item] })
+}
+
+/// The ledger is the truth: what the configuration says differently is said, never applied.
+pub(super) fn warn_of_differences(offer: &Offer, sale: &Sale, funnel: &Funnel) {
+    let (declared, kept) = (&offer.sale, sale.terms());
+    let differs = |what: &str| {
+        tracing::warn!(sale = %declared.id, what, "the configuration differs from the ledger, which wins: use the admin API");
+    };
+    if *declared != *kept {
+        differs("the sale's terms");
+    }
+    for item in &offer.items {
+        match funnel.sales.find(declared.id.as_str(), item.sku.as_str()) {
+            Some((_, Some(known))) => {
+                let (terms, on_sale) = (known.terms(), known.on_sale());
+                if terms.title != item.title || terms.price != item.price || on_sale != item.stock {
+                    differs(item.sku.as_str());
+                }
+            }
+            _ => differs(item.sku.as_str()),
+        }
+    }
+}
