@@ -1,0 +1,115 @@
+//! Floor 1 from outside: passes, and the challenges that they are given for.
+
+use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::contract::{instant_of, refused, won};
+use crate::plan::{Plan, SALE, SKU, Sale};
+use crate::shop::Shop;
+use crate::wire::{Request, Response, eventually};
+
+#[test]
+fn the_client_floor_has_one_answer_for_every_kind_of_bad_pass() {
+    let shop = Shop::open(&Plan::passes().sale(Sale::of(SALE, 5)).sale(Sale::of("other", 5)));
+    let with = |pass: &str| shop.ask(&Request::attempt(SALE, SKU).bearer(pass));
+    refused(&shop.ask(&Request::attempt(SALE, SKU)), "pass_required");
+    // Without a gateway nobody may say who they are.
+    refused(&shop.ask(&Request::attempt(SALE, SKU).buyer("somebody")), "pass_required");
+
+    let good = shop.pass(SALE, "b");
+    let mut flipped = good.clone().into_bytes();
+    let middle = flipped.len() / 2;
+    flipped[middle] = if flipped[middle] == b'A' { b'B' } else { b'A' };
+    let flipped = String::from_utf8(flipped).expect("still ASCII");
+    let mut answers = vec![];
+    for bad in
+        [&shop.pass("other", "b"), &flipped, &good[..good.len() - 1], "x", &"A".repeat(2048), &format!("{good}A")]
+    {
+        let response = with(bad);
+        refused(&response, "pass_invalid");
+        answers.push(response.body);
+    }
+    answers.dedup();
+    assert_eq!(answers.len(), 1, "an answer tells bad passes apart");
+    assert_eq!(shop.home().audit()["orders"], 0, "a bad pass bought something");
+    won(&with(&good));
+}
+
+#[test]
+fn a_pass_runs_out() {
+    let shop = Shop::open(&Plan::passes().sale(Sale::of(SALE, 1_000_000)));
+    let pass = shop.pass_for(SALE, "b", "1s");
+    let mut last = None;
+    eventually("the pass's end", || {
+        let response = shop.ask(&Request::attempt(SALE, SKU).bearer(&pass));
+        let is_over = response.status != 201;
+        last = Some(response);
+        is_over
+    });
+    refused(&last.expect("it was asked"), "pass_expired");
+}
+
+fn challenge_of(shop: &Shop) -> Value {
+    let response = shop.ask(&Request::post(&format!("/v1/sales/{SALE}/challenge")));
+    assert!(matches!(response.status, 200 | 201), "{}", response.text());
+    response.json()
+}
+
+/// Solved by the official library: whoever has it, has a client.
+fn solved(challenge: &Value) -> Value {
+    let known: Challenge = serde_json::from_value(challenge.clone()).expect("an ALTCHA challenge");
+    let solution = solve_challenge(SolveChallengeOptions::new(&known)).expect("it can be solved");
+    json!({ "challenge": challenge, "solution": solution.expect("there is a solution") })
+}
+
+fn hand_in(shop: &Shop, solution: &Value) -> Response {
+    shop.ask(&Request::post(&format!("/v1/sales/{SALE}/pass")).json(solution))
+}
+
+#[test]
+fn a_solved_challenge_is_worth_one_pass_and_a_tampered_one_none() {
+    let shop = Shop::open(&Plan::passes().set("client.challenge_digits", "2").sale(Sale::of(SALE, 5)));
+    let challenge = challenge_of(&shop);
+    let solution = solved(&challenge);
+
+    let mut tampered = solution.clone();
+    tampered["challenge"]["parameters"]["keyPrefix"] = json!("");
+    refused(&hand_in(&shop, &tampered), "challenge_invalid");
+    let mut tampered = solution.clone();
+    tampered["challenge"]["signature"] = json!("00".repeat(32));
+    refused(&hand_in(&shop, &tampered), "challenge_invalid");
+    let mut tampered = solution.clone();
+    tampered["solution"]["derivedKey"] = json!("00".repeat(32));
+    refused(&hand_in(&shop, &tampered), "challenge_invalid");
+
+    let response = hand_in(&shop, &solution);
+    assert!(matches!(response.status, 200 | 201), "{}", response.text());
+    let body = response.json();
+    assert!(response.header("set-cookie").is_some(), "the pass is a cookie, too");
+    assert!(instant_of(&body["expires_at"]) > Timestamp::now());
+    let pass = body["pass"].as_str().expect("a pass");
+    let order = shop.ask(&Request::attempt(SALE, SKU).bearer(pass));
+    won(&order);
+    assert_eq!(order.json()["buyer"], body["buyer"], "the order is the pass's buyer's");
+    refused(&hand_in(&shop, &solution), "challenge_invalid");
+}
+
+#[test]
+fn a_challenge_runs_out() {
+    let plan = Plan::passes().set("client.challenge_digits", "1").set("client.challenge_ttl", "\"10s\"");
+    let shop = Shop::open(&plan.sale(Sale::of(SALE, 5)));
+    let solution = solved(&challenge_of(&shop));
+    let mut last = None;
+    eventually("the challenge's end", || {
+        let mut wrong = solution.clone();
+        // Until its time is over this is merely wrong, and stays unspent.
+        wrong["solution"]["derivedKey"] = json!("00".repeat(32));
+        let response = hand_in(&shop, &wrong);
+        let is_over = response.code().as_deref() != Some("challenge_invalid");
+        last = Some(response);
+        is_over
+    });
+    refused(&last.expect("it was asked"), "challenge_expired");
+    refused(&hand_in(&shop, &solution), "challenge_expired");
+}

@@ -1,0 +1,79 @@
+//! Clients that keep the shop waiting, leave half-way or bring too many of their kind.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::hostile::{STOCK, attempt_with, open, unharmed};
+use crate::plan::{Plan, SALE, Sale};
+use crate::shop::Shop;
+use crate::wire::{PATIENCE, Request, Wire, eventually};
+
+/// A connection's end, waited for: it comes by the shop's own deadline, not by ours.
+#[track_caller]
+fn is_hung_up_on(shop: &Shop, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(shop.public()).expect("the shop takes connections");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
+    stream.write_all(bytes).expect("the shop listens");
+    let mut answer = Vec::new();
+    // A reset is an end, too; running out of patience isn't.
+    if let Err(fault) = stream.read_to_end(&mut answer) {
+        assert_eq!(fault.kind(), std::io::ErrorKind::ConnectionReset, "still open after {PATIENCE:?}");
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4") || answer.starts_with("HTTP/1.1 200"), "{answer}");
+}
+
+#[test]
+fn who_keeps_a_connection_waiting_loses_it() {
+    let shop = open();
+    is_hung_up_on(&shop, b"");
+    is_hung_up_on(&shop, b"PO");
+    is_hung_up_on(&shop, b"POST / HTTP/1.1\r\nhost: s\r\n");
+    is_hung_up_on(&shop, attempt_with("content-type: application/json\r\ncontent-length: 14\r\n", "{").as_bytes());
+    let chunked = "content-type: application/json\r\ntransfer-encoding: chunked\r\n";
+    is_hung_up_on(&shop, attempt_with(chunked, "e\r\n{\"quan").as_bytes());
+    is_hung_up_on(&shop, b"GET /healthz HTTP/1.1\r\nhost: s\r\n\r\n");
+    unharmed(&shop, 0);
+}
+
+#[test]
+fn a_head_that_drips_is_cut_off_although_it_never_pauses() {
+    let shop = open();
+    let mut stream = TcpStream::connect(shop.public()).expect("the shop takes connections");
+    stream.write_all(b"POST / HTTP/1.1\r\n").expect("the shop listens");
+    eventually("the cut", || stream.write_all(b"x: y\r\n").is_err());
+    unharmed(&shop, 0);
+}
+
+#[test]
+fn who_hangs_up_half_way_takes_nothing_along() {
+    let shop = open();
+    for length in [0, 1, 20, 80, 150, usize::MAX] {
+        let request = attempt_with("content-type: application/json\r\ncontent-length: 14\r\n", "{\"quantity\":1");
+        let bytes = &request.as_bytes()[..length.min(request.len())];
+        drop(shop.wire().saying(bytes));
+    }
+    unharmed(&shop, 0);
+}
+
+#[test]
+fn one_address_does_not_get_every_connection() {
+    // A trusted proxy may have as many as it likes, so here there is none.
+    let plan = Plan::passes().set("server.trusted_proxies", "[]").set("server.client_ip_header", "\"none\"");
+    let shop = Shop::open(&plan.set("server.connections_per_ip", "4").sale(Sale::of(SALE, STOCK)));
+    let time = Request::get("/v1/time");
+    let ask = |wire: &mut Wire| wire.try_ask(&time).map(|response| response.status);
+    let mut held: Vec<Wire> = (0..4).map(|_| shop.wire()).collect();
+    for wire in &mut held {
+        assert_eq!(ask(wire), Some(200));
+    }
+    let fifth = Wire::try_connect(shop.public()).ok().and_then(|mut wire| ask(&mut wire));
+    assert!(matches!(fifth, None | Some(429 | 503)), "a fifth connection of four was answered {fifth:?}");
+    for wire in &mut held {
+        assert_eq!(ask(wire), Some(200), "who was there before is served on");
+    }
+    held.pop();
+    eventually("a free place", || {
+        Wire::try_connect(shop.public()).ok().and_then(|mut wire| ask(&mut wire)) == Some(200)
+    });
+}

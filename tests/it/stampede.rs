@@ -1,0 +1,186 @@
+//! The crowd: many more attempts than units, all at once.
+//!
+//! `DOORBUSTER_TEST_STAMPEDE` says how many attempts a test makes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::contract::{item_of, refused, won};
+use crate::plan::{Plan, SALE, SKU, Sale};
+use crate::shop::Shop;
+use crate::wire::{Request, Response, eventually};
+
+/// Connections of the crowd: enough to race, few enough for the machine that plays both sides.
+const CONNECTIONS: u32 = 32;
+
+/// Attempts of the crowd.
+fn crowd() -> u32 {
+    match std::env::var("DOORBUSTER_TEST_STAMPEDE") {
+        Ok(text) => text.parse().expect("DOORBUSTER_TEST_STAMPEDE is a number"),
+        Err(_) => 20_000,
+    }
+}
+
+/// What a crowd was told: how often each code (or status) was said, and the orders with who won them.
+#[derive(Default)]
+struct Told {
+    said: BTreeMap<String, u32>,
+    orders: Vec<Value>,
+}
+
+impl Told {
+    fn hear(&mut self, response: &Response) {
+        assert!(response.status < 500, "{} {}", response.status, response.text());
+        if response.status == 201 {
+            won(response);
+            self.orders.push(response.json());
+        }
+        let said = response.code().unwrap_or_else(|| response.status.to_string());
+        *self.said.entry(said).or_default() += 1;
+    }
+
+    fn count(&self, said: &str) -> u32 {
+        self.said.get(said).copied().unwrap_or_default()
+    }
+
+    fn ids(&self) -> Vec<String> {
+        self.orders.iter().map(|order| order["order"].as_str().expect("an id").to_owned()).collect()
+    }
+
+    fn units_by_buyer(&self) -> BTreeMap<&str, u64> {
+        let mut units = BTreeMap::new();
+        for order in &self.orders {
+            let buyer = order["buyer"].as_str().expect("a buyer");
+            *units.entry(buyer).or_default() += order["quantity"].as_u64().expect("a quantity");
+        }
+        units
+    }
+}
+
+/// Makes the attempts 0 to `count` over keep-alive connections, as fast as the answers come.
+fn stampede(shop: &Shop, count: u32, attempt: impl Fn(u32) -> Request + Sync) -> Told {
+    let next = AtomicU32::new(0);
+    thread::scope(|scope| {
+        let run = || {
+            let mut wire = shop.wire();
+            let mut told = Told::default();
+            loop {
+                // Relaxed: only the number's uniqueness counts.
+                let number = next.fetch_add(1, Ordering::Relaxed);
+                if number >= count {
+                    return told;
+                }
+                told.hear(&wire.ask(&attempt(number)));
+            }
+        };
+        let runners: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(run)).collect();
+        let mut all = Told::default();
+        for runner in runners {
+            let told = runner.join().expect("the runner came through");
+            all.orders.extend(told.orders);
+            for (said, count) in told.said {
+                *all.said.entry(said).or_default() += count;
+            }
+        }
+        all
+    })
+}
+
+/// Attempt number n, of a buyer of their own at an address of their own.
+fn stranger(number: u32) -> Request {
+    let [_, a, b, c] = number.to_be_bytes();
+    Request::attempt(SALE, SKU).buyer(&format!("b-{number}")).from(&format!("10.{a}.{b}.{c}"))
+}
+
+/// The crowd was told what the funnel counts, and the ledger has what the crowd was told.
+fn reconcile(shop: &Shop, told: &Told, attempts: u32) {
+    let mut funnel = Value::Null;
+    eventually("nothing in flight", || {
+        funnel = shop.funnel();
+        funnel["attempts"] == attempts && funnel["stored"] == told.orders.len()
+    });
+    assert_eq!(funnel["won"], told.orders.len(), "{funnel}");
+    let refused = funnel["refused"].as_object().expect("refused, by layer");
+    let layers: BTreeSet<&str> = refused.keys().map(String::as_str).collect();
+    assert_eq!(layers, BTreeSet::from(["door", "client", "access", "sale", "stock", "ledger"]));
+    let number = |value: &Value| value.as_u64().unwrap_or_else(|| panic!("{value} in {funnel}"));
+    let refusals: u64 = refused.values().map(number).sum();
+    assert_eq!(refusals + number(&funnel["won"]) + number(&funnel["replayed"]), u64::from(attempts), "{funnel}");
+    let ratio = funnel["reached_ledger_ratio"].as_f64().expect("a ratio");
+    let reached = number(&funnel["won"]) + number(&refused["ledger"]);
+    assert!((ratio - reached as f64 / f64::from(attempts)).abs() < 1e-6, "{funnel}");
+
+    let (code, report) = shop.home().audit_with_acks(&told.ids());
+    assert_eq!((code, &report["ok"]), (Some(0), &Value::Bool(true)), "{report:#}");
+    assert_eq!(report["orders"], told.orders.len(), "{report:#}");
+    assert_eq!(BTreeSet::from_iter(told.ids()).len(), told.orders.len(), "an order was told twice");
+}
+
+#[test]
+fn a_crowd_with_ordinary_limits_buys_each_of_a_hundred_units_once() {
+    let crowd = crowd();
+    // The limits of the contract's example: a crowd of strangers meets none of them.
+    let plan =
+        Plan::gateway().set("access.ip", "{ rate = 20, burst = 40 }").set("access.buyer", "{ rate = 2, burst = 5 }");
+    let shop = Shop::open(&plan.sale(Sale::of(SALE, 100).limit(1)));
+    let told = stampede(&shop, crowd, stranger);
+    assert_eq!(told.count("201"), 100.min(crowd), "{:?}", told.said);
+    assert_eq!(told.count("sold_out"), crowd.saturating_sub(100), "{:?}", told.said);
+    reconcile(&shop, &told, crowd);
+    let report = shop.home().audit();
+    let item = item_of(&report["sales"], SKU);
+    assert_eq!((&item["available"], &item["confirmed"]), (&json!(100 - 100.min(crowd)), &json!(100.min(crowd))));
+}
+
+#[test]
+fn a_crowd_buys_the_only_unit_once() {
+    let crowd = (crowd() / 4).max(1);
+    for _ in 0..3 {
+        let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 1).limit(1)));
+        let told = stampede(&shop, crowd / 3 + 1, stranger);
+        assert_eq!(told.count("201"), 1, "{:?}", told.said);
+        assert_eq!(told.count("sold_out"), crowd / 3, "{:?}", told.said);
+        reconcile(&shop, &told, crowd / 3 + 1);
+    }
+}
+
+#[test]
+fn a_crowd_that_wants_three_each_leaves_one_of_a_hundred_and_that_one_is_still_sold() {
+    let crowd = (crowd() / 4).max(200);
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 100).limit(3)));
+    let told = stampede(&shop, crowd, |number| stranger(number).quantity(3));
+    assert_eq!(told.count("201"), 33, "{:?}", told.said);
+    assert_eq!(told.count("insufficient_stock"), crowd - 33, "one is left, so it is not sold out: {:?}", told.said);
+    reconcile(&shop, &told, crowd);
+    won(&shop.ask(&stranger(crowd).quantity(1)));
+    refused(&shop.ask(&stranger(crowd + 1).quantity(1)), "sold_out");
+    let report = shop.home().audit();
+    assert_eq!(item_of(&report["sales"], SKU)["available"], 0);
+}
+
+#[test]
+fn hammering_gets_nobody_more_than_their_limit() {
+    const BUYERS: u32 = 200;
+    let crowd = (crowd() / 2).max(BUYERS * 4);
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 1000).limit(2)));
+    // More stock than all of them may have: only the limit stops them.
+    let told = stampede(&shop, crowd, |number| stranger(number % BUYERS));
+    assert_eq!(told.units_by_buyer().len(), BUYERS as usize, "each of them was served");
+    assert!(told.units_by_buyer().values().all(|units| *units == 2), "{:?}", told.units_by_buyer());
+    assert_eq!(told.count("limit_reached"), crowd - 2 * BUYERS, "{:?}", told.said);
+    reconcile(&shop, &told, crowd);
+}
+
+#[test]
+fn a_crowd_that_hammers_a_scarce_item_keeps_both_promises() {
+    const BUYERS: u32 = 200;
+    let crowd = (crowd() / 4).max(BUYERS * 4);
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 100).limit(2)));
+    let told = stampede(&shop, crowd, |number| stranger(number % BUYERS));
+    assert_eq!(told.count("201"), 100, "{:?}", told.said);
+    assert!(told.units_by_buyer().values().all(|units| *units <= 2), "{:?}", told.units_by_buyer());
+    reconcile(&shop, &told, crowd);
+}
