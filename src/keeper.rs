@@ -227,6 +227,7 @@ impl Keeper {
         funnel.sales.add(offer.sale.clone(), Phase::Scheduled, offer.items.iter().cloned());
         drop(_acting);
         self.open_and_end_what_is_due().await;
+        self.rescheduled.notify_one();
         Ok(())
     }
 
@@ -302,7 +303,6 @@ impl Keeper {
                 tracing::warn!(sale = %sale.terms().id, ?unchanged, "the schedule could not be kept: trying again");
             }
         }
-        self.rescheduled.notify_one();
     }
 
     /// Keeps every sale's schedule, until it is dropped.
