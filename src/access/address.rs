@@ -33,7 +33,6 @@ pub struct AddressRules {
 pub(super) fn key(address: IpAddr) -> (u8, u64) {
     match address.to_canonical() {
         IpAddr::V4(address) => (4, u64::from(address.to_bits())),
-        #[expect(clippy::cast_possible_truncation, reason = "the upper half of 128 bits")]
         IpAddr::V6(address) => (6, (address.to_bits() >> 64) as u64),
     }
 }

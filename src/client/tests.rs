@@ -1,7 +1,5 @@
 //! Tests of the floor. Time is a number here, and difficulty the lowest, so that nothing waits.
 
-#![expect(clippy::unwrap_used, reason = "a test that panics has failed")]
-
 mod challenge;
 mod conformance;
 mod pass;

@@ -1,5 +1,3 @@
-#![expect(clippy::expect_used, reason = "a test says what it expects")]
-
 mod log;
 mod selling;
 mod tables;

@@ -1,5 +1,3 @@
-#![expect(clippy::expect_used, reason = "a test says what it expects")]
-
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 

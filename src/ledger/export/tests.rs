@@ -1,5 +1,3 @@
-#![expect(clippy::expect_used, reason = "a test says what it expects")]
-
 use super::super::fixture::{LedgerFixture, Row, terms};
 use super::super::row::EventKind;
 use super::*;

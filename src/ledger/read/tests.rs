@@ -1,5 +1,3 @@
-#![expect(clippy::expect_used, reason = "a test says what it expects")]
-
 use std::fs;
 
 use super::super::fixture::{BEGIN_US, LedgerFixture, PRICE_MINOR, Row, terms};
