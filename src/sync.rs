@@ -1,7 +1,7 @@
 //! The one seam where the standard library's atomics become loom's.
 //!
 //! Lock-free rooms import from here and never from `std::sync::atomic`, so that the very code that runs in the shop is
-//! the code that the models explore (`RUSTFLAGS="--cfg doorbuster_loom" cargo test --lib loom`).
+//! the code that the models explore (`RUSTC_WORKSPACE_WRAPPER=$PWD/tests/loom-rustc cargo test --lib loom_`).
 //!
 //! **Invariant:** nothing but re-exports.
 

@@ -35,7 +35,7 @@ mod store;
 mod tail;
 mod writer;
 
-#[cfg(all(test, not(doorbuster_loom)))]
+#[cfg(test)]
 mod fixture;
 #[cfg(all(test, doorbuster_loom))]
 mod loom_models;
