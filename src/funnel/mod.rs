@@ -11,6 +11,9 @@ mod refusal;
 mod settle;
 mod tally;
 
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
+
 pub use refusal::{FieldName, Layer, Pointer, Refusal, Unfit};
 pub use tally::{FunnelReport, RefusedReport, Sums, Tallies, Tally, Visit};
 

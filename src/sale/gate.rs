@@ -81,9 +81,13 @@ impl Gate {
     /// Waits for a moment at which nobody has a foot in the gate: who got in before this call has left then. That takes
     /// microseconds, because a foot is never kept across a wait.
     pub(super) fn settle(&self) {
-        // Acquire: pairs with the release of the last foot, so its order is in the queue before we go on.
-        while self.word.load(Ordering::Acquire) >= FOOT {
+        // A swap that changes nothing, not a load: who steps in after it acquires what was changed before this call, such
+        // as newer terms; who stepped in before it is seen here. A load could miss a foot that misses the change.
+        let mut word = self.word.fetch_or(0, Ordering::AcqRel);
+        while word >= FOOT {
             yield_now();
+            // Acquire: pairs with the release of the last foot, so its order is in the queue before we go on.
+            word = self.word.load(Ordering::Acquire);
         }
     }
 }
