@@ -5,21 +5,18 @@
 //! **Invariant:** a failure is called harmless only where the rollback succeeded and the log's last number, read back,
 //! is the one from before.
 
-use rusqlite::{CachedStatement, Connection, params};
+use rusqlite::{Connection, params};
 
 use super::event::Event;
 use super::fault::{Meaning, meaning};
-use super::page::{BadEvent, Line, Page, committed, placed_state};
+use super::inserter::Inserter;
+use super::page::{BadEvent, Page, committed, placed_state};
 use super::schema::SCHEMA_VERSION;
 use super::sqlite::Sqlite;
 use super::store::Failure;
 use crate::clock::WallTime;
 use crate::ids::{ItemNo, SaleNo};
 use crate::offer::{ItemTerms, Phase, SaleTerms};
-
-const INSERT_EVENT: &str = "INSERT INTO events (seq, at_us, kind, sale, item, order_id, buyer, idempotency_key, \
-     quantity, price_minor, placed_at_us, expires_at_us, ack, detail, hash) \
-     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
 /// Why a page cannot be written.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +28,9 @@ enum WriteError {
     /// The fold lacks a row that the writer knows of.
     #[error("{0} has no row number {1}")]
     Missing(&'static str, u32),
+    /// Rows have been bound and not inserted: a defect, found before it is committed.
+    #[error("not every row has been inserted")]
+    LeftOver,
 }
 
 /// What orders of the page at hand change in the totals of their items. A thousand orders of one item are one UPDATE.
@@ -107,7 +107,7 @@ fn undo(connection: &Connection, error: &WriteError, seq_before: i64) -> Failure
     let meaning = match error {
         WriteError::BadEvent(_) => Meaning::BadEvent,
         WriteError::Sqlite(error) => meaning(error),
-        WriteError::Missing(..) => Meaning::Unknown,
+        WriteError::Missing(..) | WriteError::LeftOver => Meaning::Unknown,
     };
     // SQLite has rolled back by itself after the graver errors.
     let rolled_back = if connection.is_autocommit() { Ok(()) } else { connection.execute_batch("ROLLBACK") };
@@ -146,60 +146,11 @@ fn write(connection: &Connection, deltas: &mut Deltas, page: &mut Page<'_>) -> R
         line.event.map_or(Ok(()), |event| fold(connection, deltas, event))
     })?;
     deltas.flush(connection)?;
+    if !inserter.is_done() {
+        return Err(WriteError::LeftOver);
+    }
     commit(connection)?;
     Ok(())
-}
-
-/// Inserts rows one after another, and binds only what differs from the row before: rows of one batch have most of
-/// their columns in common, and binding is a third of what an insert costs.
-struct Inserter<'c> {
-    insert: CachedStatement<'c>,
-    /// What is bound by now: the numbers of the columns `at_us` to `expires_at_us`, and `kind` and `ack`.
-    numbers: [Option<Option<i64>>; 6],
-    kind: String,
-    ack: Option<String>,
-}
-
-impl<'c> Inserter<'c> {
-    fn new(connection: &'c Connection) -> rusqlite::Result<Self> {
-        // A fresh statement has NULL everywhere, which `ack: None` says; `kind` is never empty.
-        let insert = connection.prepare_cached(INSERT_EVENT)?;
-        Ok(Self { insert, numbers: [None; 6], kind: String::new(), ack: None })
-    }
-
-    fn insert(&mut self, Line { row, hash, .. }: &Line<'_>) -> rusqlite::Result<()> {
-        let insert = &mut self.insert;
-        let numbers = [
-            (2, Some(row.at_us)),
-            (4, Some(row.sale)),
-            (5, row.item),
-            (9, row.quantity),
-            (10, row.price_minor),
-            (12, row.expires_at_us),
-        ];
-        for (bound, (column, number)) in self.numbers.iter_mut().zip(numbers) {
-            if *bound != Some(number) {
-                insert.raw_bind_parameter(column, number)?;
-                *bound = Some(number);
-            }
-        }
-        if self.kind != row.kind {
-            insert.raw_bind_parameter(3, row.kind)?;
-            row.kind.clone_into(&mut self.kind);
-        }
-        if self.ack.as_deref() != row.ack {
-            insert.raw_bind_parameter(13, row.ack)?;
-            self.ack = row.ack.map(str::to_owned);
-        }
-        insert.raw_bind_parameter(1, row.seq)?;
-        insert.raw_bind_parameter(6, row.order_id)?;
-        insert.raw_bind_parameter(7, row.buyer)?;
-        insert.raw_bind_parameter(8, row.idempotency_key)?;
-        insert.raw_bind_parameter(11, row.placed_at_us)?;
-        insert.raw_bind_parameter(14, row.detail)?;
-        insert.raw_bind_parameter(15, &hash[..])?;
-        insert.raw_execute().map(drop)
-    }
 }
 
 fn fold(connection: &Connection, deltas: &mut Deltas, event: &Event) -> Result<(), WriteError> {

@@ -1,5 +1,4 @@
 //! Ledgers built by hand for tests: by schema, chain and fold, and by none of the writer's code.
-#![expect(clippy::expect_used, reason = "a fixture that cannot be built is a failed test")]
 
 use std::path::Path;
 

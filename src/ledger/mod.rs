@@ -20,6 +20,7 @@ pub mod event;
 pub mod export;
 mod fault;
 mod health;
+mod inserter;
 mod lock;
 pub mod orders;
 mod page;

@@ -135,6 +135,8 @@ pub(super) struct Line<'a> {
     pub(super) hash: &'a Hash,
     /// The event that the row tells of; none where the row is a consequence of the one before.
     pub(super) event: Option<&'a Event>,
+    /// So many rows are still to come at least, this one included.
+    pub(super) at_least: usize,
 }
 
 /// A batch that is being written.
@@ -171,17 +173,20 @@ impl<'a> Page<'a> {
         mut write: impl FnMut(Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         self.undo.available.reserve(self.entries.len());
-        for Entry { event, .. } in self.entries {
+        for (index, Entry { event, .. }) in self.entries.iter().enumerate() {
+            // Each entry makes a row or more.
+            let at_least = self.entries.len() - index;
             let sold_out = self.tally.add(event, &mut self.undo)?;
             let detail = detail_of(event)?;
             let row = row_of(event, detail.as_deref());
             if let Event::OrderPlaced(order) = event {
                 order.note_seq(self.tally.head.seq + 1);
             }
-            self.line(row, Some(event), &mut write)?;
+            self.line(row, Some(event), at_least, &mut write)?;
             if let Some(item) = sold_out {
                 let kind = EventKind::StockSoldOut.word();
-                self.line(EventRow { item: Some(i64::from(item.0)), ..blank(kind, row.sale) }, None, &mut write)?;
+                let row = EventRow { item: Some(i64::from(item.0)), ..blank(kind, row.sale) };
+                self.line(row, None, at_least, &mut write)?;
             }
         }
         Ok(())
@@ -191,13 +196,14 @@ impl<'a> Page<'a> {
         &mut self,
         mut row: EventRow<'_>,
         event: Option<&Event>,
+        at_least: usize,
         write: &mut impl FnMut(Line<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let head = &mut self.tally.head;
         row.seq = head.seq + 1;
         row.at_us = head.at_us.max(self.now.micros());
         *head = Head { seq: row.seq, at_us: row.at_us, hash: row.link(&head.hash) };
-        write(Line { row, hash: &head.hash, event })
+        write(Line { row, hash: &head.hash, event, at_least })
     }
 
     /// Counts the events without making rows of them: for a store that keeps nothing.

@@ -193,3 +193,40 @@ fn the_write_ahead_log_is_tidied_while_the_ledger_writes() {
     assert!(tidied, "40,000 orders are more than the log may hold");
     assert_eq!(house.reopened().1.orders.len(), 40_000);
 }
+
+#[test]
+fn rows_are_complete_however_they_fall_into_statements() {
+    let mut house = House::with_stock(20);
+    let mut buyers = (0..).map(|buyer| format!("b-{buyer}"));
+    let mut expected = 2;
+    for more in 1..40_u32 {
+        // The last free unit goes somewhere in the batch: one row more, at every place of a statement.
+        let units = if more == 1 { 20 } else { more };
+        let mut place = || drop(house.place(&order(&buyers.next().unwrap(), 1)));
+        (0..units).for_each(|_| place());
+        drop(house.record(Event::StockAdded { sale: SALE, item: ITEM, units: more + 1 }));
+        place();
+        house.writer.turn();
+        drop(house.record(Event::StockTaken { sale: SALE, item: ITEM, units: more }));
+        drop(house.record(Event::StockAdded { sale: SALE, item: ITEM, units: more + 1 }));
+        house.writer.turn();
+        expected += i64::from(units) + 6;
+        assert_eq!(house.writer.tally.head.seq, expected);
+    }
+    assert_chained(&house.look());
+    assert_eq!(house.kinds().iter().filter(|kind| *kind == "stock.sold_out").count(), 78);
+}
+
+#[test]
+fn a_batch_of_any_size_is_stored_to_its_last_row() {
+    let mut house = House::with_stock(10_000);
+    for size in 1..50_i64 {
+        let before = house.writer.tally.head.seq;
+        let place = |buyer| house.place(&order(&format!("b-{size}-{buyer}"), 1));
+        let receipts: Vec<_> = (0..size).map(place).collect();
+        house.writer.turn();
+        assert!(receipts.iter().all(|receipt| receipt.peek() == Some(Ok(Stored::Disk))), "a batch of {size}");
+        let rows: i64 = house.look().query_row("SELECT max(seq) FROM events", [], |row| row.get(0)).unwrap();
+        assert_eq!(rows, before + size, "a batch of {size}");
+    }
+}
