@@ -3,6 +3,7 @@
 //! **Invariant:** no room knows the configuration, and the configuration knows no room.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -104,7 +105,16 @@ pub(super) fn shop(
         drain: server.drain_timeout,
     };
     let limits = ArcSwap::from_pointee(limits(config));
-    Ok(Shop { funnel, clock, identity, limits, deadlines, readiness, streams: Streams::default() })
+    Ok(Shop {
+        funnel,
+        clock,
+        identity,
+        limits,
+        deadlines,
+        readiness,
+        streams: Streams::default(),
+        warned_of_proxy: AtomicBool::new(false),
+    })
 }
 
 pub(super) fn office(

@@ -3,6 +3,7 @@
 //! **Invariant:** a forwarding or identity header counts only where the TCP peer is one of `server.trusted_proxies`.
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use hyper::header::{self, HeaderMap};
 
@@ -23,16 +24,33 @@ pub enum IdentityMode {
 /// What the cookie of a sale's pass is called: one for each sale, so that two sales in one browser don't fight.
 pub(super) const COOKIE_PREFIX: &str = "doorbuster-pass-";
 
+/// Headers by which proxies say whom they speak for.
+const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "cf-connecting-ip", "x-real-ip"];
+
 /// The client's address, after the rules about proxies.
 pub(super) fn address(shop: &Shop, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
     let limits = shop.limits.load();
     let rules = &limits.address_rules;
-    match rules.header_name() {
-        Some(name) if rules.trusts(peer) => {
-            rules.client_of(peer, headers.get_all(name).iter().map(|value| value.as_bytes()))
+    if !rules.trusts(peer) {
+        // Relaxed: at worst two threads warn.
+        if !shop.warned_of_proxy.load(Ordering::Relaxed) && FORWARDING.iter().any(|name| headers.contains_key(*name)) {
+            warn_of_proxy(shop, peer);
         }
-        _ => rules.client_of(peer, std::iter::empty()),
+        return rules.client_of(peer, std::iter::empty());
     }
+    let values = rules.header_name().map(|name| headers.get_all(name).iter());
+    rules.client_of(peer, values.into_iter().flatten().map(|value| value.as_bytes()))
+}
+
+/// Said once and loudly: behind a proxy that isn't named, every buyer shares one address and its limit.
+#[cold]
+fn warn_of_proxy(shop: &Shop, peer: IpAddr) {
+    shop.warned_of_proxy.store(true, Ordering::Relaxed);
+    tracing::warn!(
+        %peer,
+        "FORWARDING HEADERS FROM AN UNTRUSTED PEER ARE IGNORED: if this is your proxy, name it in server.trusted_proxies \
+         and say which header in server.client_ip_header, or all its buyers share one address and its limit"
+    );
 }
 
 /// Who a request to a sale says it is from.

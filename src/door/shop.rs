@@ -4,6 +4,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -62,6 +63,8 @@ pub struct Shop {
     pub readiness: Arc<Readiness>,
     /// The sales' event streams.
     pub streams: Streams,
+    /// Whether somebody has been told that forwarding headers come from a peer that isn't trusted.
+    pub warned_of_proxy: AtomicBool,
 }
 
 /// Where a request comes from on the wire.
