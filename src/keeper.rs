@@ -163,7 +163,10 @@ impl Keeper {
         if sale.phase() == Phase::Ended {
             return Err(Unchanged::InvalidTransition { phase: Phase::Ended });
         }
-        let units = u32::try_from(add.unsigned_abs()).map_err(|_| Unchanged::AboveMaximum)?;
+        let units = u32::try_from(add.unsigned_abs()).map_err(|_| match add {
+            1.. => Unchanged::AboveMaximum,
+            _ => Unchanged::BelowCommitted { committed: self.committed(item) },
+        })?;
         match add {
             0 => {}
             1.. => self.add_units(item, units).await?,
@@ -179,6 +182,11 @@ impl Keeper {
         Units { stock: item.on_sale(), remaining: stock.remaining(item.no()), held: stock.held(item.no()) }
     }
 
+    /// Units that are held or sold.
+    fn committed(&self, item: &Item) -> u32 {
+        item.on_sale().saturating_sub(self.funnel.stock.remaining(item.no()))
+    }
+
     async fn add_units(&self, item: &Item, units: u32) -> Result<(), Unchanged> {
         let on_sale = item.on_sale().checked_add(units).filter(|on_sale| *on_sale <= STOCK_MAX);
         let on_sale = on_sale.ok_or(Unchanged::AboveMaximum)?;
@@ -190,9 +198,8 @@ impl Keeper {
 
     async fn take_units(&self, item: &Item, units: u32) -> Result<(), Unchanged> {
         let (stock, on_sale) = (&self.funnel.stock, item.on_sale());
-        let committed = || on_sale.saturating_sub(stock.remaining(item.no()));
-        let withdrawn =
-            stock.withdraw(item.no(), units).map_err(|_| Unchanged::BelowCommitted { committed: committed() })?;
+        let below = |_| Unchanged::BelowCommitted { committed: self.committed(item) };
+        let withdrawn = stock.withdraw(item.no(), units).map_err(below)?;
         match self.record(Event::StockTaken { sale: item.sale(), item: item.no(), units }).await {
             Ok(()) => {
                 item.set_on_sale(on_sale - units);

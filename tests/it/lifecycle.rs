@@ -273,3 +273,14 @@ fn readers_read_beside_a_running_shop() {
     assert_eq!(restored.audit()["orders"], 1, "a backup is a ledger of its moment");
     assert_eq!(home.audit()["orders"], 2);
 }
+
+#[test]
+fn a_proxy_that_is_not_named_is_ignored_with_one_loud_warning() {
+    let shop = Shop::open(&Plan::passes().set("server.trusted_proxies", "[]").sale(Sale::of(SALE, 5)));
+    for _ in 0..3 {
+        refused(&shop.ask(&Request::attempt(SALE, SKU).header("x-forwarded-for", "203.0.113.9")), "pass_required");
+    }
+    let warnings = || shop.said().matches("server.trusted_proxies").count();
+    eventually("the warning", || warnings() > 0);
+    assert_eq!(warnings(), 1, "{}", shop.said());
+}

@@ -128,3 +128,20 @@ fn a_client_that_goes_away_before_its_body_takes_nothing_and_is_counted_at_the_d
     house.buy(ask("bob"));
     assert_eq!(house.prove(&[]).orders, 1);
 }
+
+#[test]
+fn a_shop_with_nothing_to_do_rests_between_two_looks_at_its_schedule() {
+    let house = House::selling(9);
+    let mut looks = 0;
+    let mut schedule = std::pin::pin!(house.keeper.keep_schedule());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async {
+        // It never ends, so it is watched for a moment: whoever turns without a pause takes thousands of turns in it.
+        let watched = std::future::poll_fn(|context| {
+            looks += 1;
+            schedule.as_mut().poll(context)
+        });
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(20), watched).await;
+    });
+    assert!(looks <= 8, "{looks} turns in a moment");
+}
