@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Wake, Waker};
 use loom::thread;
 
 use super::places::{Places, Rest};
+use super::queue::Haste;
 use super::receipt::{DeskId, Promise, Receipt};
 use crate::order::Stored;
 use crate::sync::{AtomicU32, Ordering};
@@ -53,7 +54,7 @@ fn loom_the_writer_never_sleeps_on_an_entry() {
             let places = Arc::clone(&places);
             thread::spawn(move || {
                 places.reserve().expect("there are two places");
-                places.filled(true, NEVER_ENOUGH);
+                places.filled(Haste::Urgent, NEVER_ENOUGH);
             })
         });
         places.attend();
@@ -82,7 +83,7 @@ fn closing(fills: bool) {
             let places = Arc::clone(&places);
             thread::spawn(move || match places.reserve() {
                 Ok(()) if fills => {
-                    places.filled(true, NEVER_ENOUGH);
+                    places.filled(Haste::Urgent, NEVER_ENOUGH);
                     1
                 }
                 Ok(()) => {
@@ -124,12 +125,12 @@ fn loom_a_lingering_writer_gets_up_for_whoever_waits() {
     loom::model(|| {
         let places = Arc::new(Places::new(2));
         places.reserve().expect("a place");
-        places.filled(false, NEVER_ENOUGH);
+        places.filled(Haste::Crowd, NEVER_ENOUGH);
         let producer = {
             let places = Arc::clone(&places);
             thread::spawn(move || {
                 places.reserve().expect("a place");
-                places.filled(true, NEVER_ENOUGH);
+                places.filled(Haste::Urgent, NEVER_ENOUGH);
                 places.close();
             })
         };

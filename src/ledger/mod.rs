@@ -58,6 +58,7 @@ pub use queue::Slot;
 pub use receipt::{Bell, DeskId, Receipt};
 pub use recovery::{Recovered, RecoveredItem, RecoveredSale};
 pub use schema::{APPLICATION_ID, FILE_NAME, SCHEMA_VERSION};
+use writer::Turn;
 pub use writer::Writer;
 
 use crate::clock::Clock;
@@ -65,7 +66,7 @@ use crate::order::{Ack, Order, Stored};
 use health::{Board, Figures};
 use lock::DirLock;
 use page::{Head, Tally};
-use queue::Queue;
+use queue::{Haste, Queue};
 use receipt::{Desks, Outbox, Promise};
 use sqlite::Sqlite;
 use store::{NoStore, Store};
@@ -187,7 +188,7 @@ impl OpenLedger {
         let events = self.tally.head.seq.unsigned_abs();
         let figures = Figures { events, orders: self.orders, ..Figures::default() };
         let commons = Arc::new(Commons {
-            queue: Queue::new(self.settings.queue_orders, writer::BATCH_MAX),
+            queue: Queue::new(self.settings.queue_orders),
             desks: Desks::default(),
             board: Board::new(figures),
         });
@@ -198,7 +199,8 @@ impl OpenLedger {
             clock: self.clock,
             tally: self.tally,
             figures,
-            lingers: self.settings.ack == Ack::Memory,
+            ack: self.settings.ack,
+            last: Turn::default(),
             batch: Vec::new(),
             outbox: Outbox::default(),
             failed: None,
@@ -230,11 +232,11 @@ impl Ledger {
     pub fn accept(&self, slot: Slot<'_>, order: Arc<Order>, desk: DeskId) -> Receipt {
         if order.terms.ack == Ack::Memory {
             order.mark_stored(Stored::Memory);
-            self.commons.queue.push(slot, Event::OrderPlaced(order), None);
+            self.commons.queue.push(slot, Event::OrderPlaced(order), None, Haste::Crowd);
             return Receipt::known(Ok(Stored::Memory));
         }
         let (promise, receipt) = Promise::new(desk);
-        self.commons.queue.push(slot, Event::OrderPlaced(order), Some(promise));
+        self.commons.queue.push(slot, Event::OrderPlaced(order), Some(promise), Haste::Crowd);
         receipt
     }
 
@@ -245,7 +247,7 @@ impl Ledger {
     pub fn record(&self, event: Event) -> Result<Receipt, Unwritten> {
         let slot = self.slot()?;
         let (promise, receipt) = Promise::new(DeskId::NONE);
-        self.commons.queue.push(slot, event, Some(promise));
+        self.commons.queue.push(slot, event, Some(promise), Haste::Urgent);
         Ok(receipt)
     }
 

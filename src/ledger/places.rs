@@ -17,6 +17,7 @@ use std::time::Duration;
 use crossbeam_utils::CachePadded;
 
 use super::Unwritten;
+use super::queue::Haste;
 use crate::sync::{AtomicU64, Ordering};
 
 #[cfg(doorbuster_loom)]
@@ -117,11 +118,12 @@ impl Places {
     }
 
     /// Says that a reserved place has been filled. The writer is woken if it sleeps; if it lingers, only where
-    /// somebody waits for this entry or `enough` are queued.
-    pub(super) fn filled(&self, awaited: bool, enough: u64) {
+    /// this entry is urgent or `enough` are queued.
+    pub(super) fn filled(&self, haste: Haste, enough: u64) {
         // Release: pairs with the writer's acquire, so that it finds in the queue what the count promises.
         let before = self.word.fetch_sub(RESERVED_ONE - QUEUED_ONE, Ordering::AcqRel);
-        if before & ASLEEP != 0 || (before & LINGERING != 0 && (awaited || queued(before) + 1 >= enough)) {
+        if before & ASLEEP != 0 || (before & LINGERING != 0 && (haste == Haste::Urgent || queued(before) + 1 >= enough))
+        {
             self.rouse(ASLEEP | LINGERING);
         }
     }
@@ -169,7 +171,7 @@ impl Places {
         Rest::Again
     }
 
-    /// The writer's nap while entries that nobody waits for come together: until `enough` are there or `span` is over.
+    /// The writer's nap while entries come together: until `enough` are there or `span` is over.
     pub(super) fn linger(&self, span: Duration, enough: u64) {
         let mut word = self.load();
         loop {

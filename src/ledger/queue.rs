@@ -10,6 +10,7 @@ use super::Unwritten;
 use super::event::Event;
 use super::places::{Places, QUEUE_ORDERS_MAX};
 use super::receipt::Promise;
+use crate::sync::{AtomicU64, Ordering};
 
 /// A place in the ledger's queue. Dropped unused, it is free again.
 #[must_use = "a place that nobody fills is given back"]
@@ -50,22 +51,28 @@ pub(super) struct Entry {
 pub(super) struct Queue {
     pub(super) places: Places,
     entries: ArrayQueue<Entry>,
-    /// So many make a lingering writer get up.
-    enough: u64,
+    /// So many make a lingering writer get up: set by the writer before it lingers.
+    enough: AtomicU64,
+}
+
+/// Whether a lingering writer gets up for an entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Haste {
+    /// Only when enough have come together: it is one of a crowd.
+    Crowd,
+    /// At once: somebody waits for this very one.
+    Urgent,
 }
 
 impl Queue {
-    pub(super) fn new(capacity: usize, enough: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         let places = Places::new(capacity);
         let entries = ArrayQueue::new(usize::try_from(places.capacity()).unwrap_or(QUEUE_ORDERS_MAX));
-        // Half the queue: the other half is for what comes while the writer gets up.
-        let enough = (enough as u64).min(places.capacity().div_ceil(2));
-        Self { places, entries, enough }
+        Self { places, entries, enough: AtomicU64::new(0) }
     }
 
     /// Fills a place.
-    pub(super) fn push(&self, slot: Slot<'_>, event: Event, promise: Option<Promise>) {
-        let awaited = promise.is_some();
+    pub(super) fn push(&self, slot: Slot<'_>, event: Event, promise: Option<Promise>, haste: Haste) {
         let mut entry = Entry { event, promise, told: false };
         // There are as many cells as places, and a place is free only after its cell: the first try succeeds.
         while let Err(back) = self.entries.push(entry) {
@@ -73,7 +80,8 @@ impl Queue {
             std::hint::spin_loop();
         }
         slot.spend();
-        self.places.filled(awaited, self.enough);
+        // Relaxed: whoever reads an old number wakes the writer too soon, or leaves it to its time.
+        self.places.filled(haste, self.enough.load(Ordering::Relaxed));
     }
 
     /// Takes up to `most` entries out, in their order.
@@ -85,8 +93,11 @@ impl Queue {
         self.places.took(into.len() - before);
     }
 
-    /// Lets entries come together that nobody waits for.
-    pub(super) fn linger(&self, span: Duration) {
-        self.places.linger(span, self.enough);
+    /// Lets entries come together: until `enough` are there, an urgent one comes or `span` is over.
+    pub(super) fn linger(&self, span: Duration, enough: usize) {
+        // Half the queue: the other half is for what comes while the writer gets up.
+        let enough = (enough as u64).min(self.places.capacity().div_ceil(2));
+        self.enough.store(enough, Ordering::Relaxed);
+        self.places.linger(span, enough);
     }
 }

@@ -24,7 +24,7 @@ use super::receipt::Outbox;
 use super::store::{Failure, Store};
 use super::{Commons, Outcome, Settle};
 use crate::clock::Clock;
-use crate::order::Stored;
+use crate::order::{Ack, Stored};
 
 /// Most events of one commit: at two microseconds each, the last waits 8 ms. Measured: 100 per commit 180,000 orders/s,
 /// 1,000 per commit 340,000, so many 410,000; beyond, only the wait grows.
@@ -32,6 +32,10 @@ pub(super) const BATCH_MAX: usize = 4096;
 /// How long orders that nobody waits for come together. A commit costs the same 0.2 ms of CPU for one order as for ten,
 /// so 200 commits a second cost 4 % of a core, whatever the load; and a crash loses 5 ms more.
 const LINGER: Duration = Duration::from_millis(5);
+/// From so many buyers in one commit on it pays to let the next ones come together; below, nobody is made to wait.
+const CROWD: usize = 8;
+/// Longest that buyers who wait for the commit are left to come together.
+const GATHER_MAX: Duration = Duration::from_millis(1);
 /// How often a disk that takes nothing is asked again: soon enough for people, and no load.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
 
@@ -44,8 +48,10 @@ pub struct Writer {
     pub(super) clock: Clock,
     pub(super) tally: Tally,
     pub(super) figures: Figures,
-    /// Whether orders are acknowledged from memory: then batches are left to grow.
-    pub(super) lingers: bool,
+    /// Whether buyers wait for the commit.
+    pub(super) ack: Ack,
+    /// The last commit: what the next one is likely to be.
+    pub(super) last: Turn,
     /// What is being written; kept here so that a panic doesn't lose it.
     pub(super) batch: Vec<Entry>,
     pub(super) outbox: Outbox,
@@ -55,7 +61,29 @@ pub struct Writer {
     pub(super) _lock: Option<DirLock>,
 }
 
+/// What a commit was like.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Turn {
+    /// How many events it had.
+    events: usize,
+    /// How long it took.
+    span: Duration,
+}
+
 impl Writer {
+    /// Lets a batch come together before it is written, where that costs less than it saves.
+    ///
+    /// Orders that nobody waits for have all the time. In a crowd of buyers who do wait, those whom the last commit has let
+    /// go make the next batch: the writer gives them as long as a commit takes, or until they are twice as many.
+    fn gather(&self) {
+        let Turn { events, span } = self.last;
+        match self.ack {
+            Ack::Memory => self.commons.queue.linger(LINGER, BATCH_MAX),
+            Ack::Disk if events >= CROWD => self.commons.queue.linger(span.min(GATHER_MAX), 2 * events),
+            Ack::Disk => {}
+        }
+    }
+
     /// Writes one batch of what is queued. Says how many events it decided; 0 where none were waiting.
     pub fn turn(&mut self) -> usize {
         self.batch.clear();
@@ -109,9 +137,7 @@ impl Writer {
 
     fn work(&mut self) {
         loop {
-            if self.lingers {
-                self.commons.queue.linger(LINGER);
-            }
+            self.gather();
             let written = self.turn();
             if self.failed.is_some() {
                 break;
@@ -180,11 +206,14 @@ impl Writer {
 
     fn commit(&mut self, range: Range<usize>) -> Result<(), Failure> {
         let begun = self.clock.now();
+        let events = range.len();
         let mut page = Page::new(&self.batch[range], &mut self.tally, begun.wall);
         self.store.append(&mut page)?;
         page.keep();
         let done = self.clock.now();
-        self.commons.board.committed_in(done.mono.nanos().saturating_sub(begun.mono.nanos()) / 1000);
+        let span = Duration::from_nanos(done.mono.nanos().saturating_sub(begun.mono.nanos()));
+        self.last = Turn { events, span };
+        self.commons.board.committed_in(u64::try_from(span.as_micros()).unwrap_or(u64::MAX));
         self.figures.commits += 1;
         self.figures.last_commit = Some(done.wall);
         self.figures.events = self.tally.head.seq.unsigned_abs();
