@@ -53,28 +53,29 @@ fn shop(stock: u32, limit_per_buyer: u32, buyer: Option<Quota>) -> Funnel {
 /// One attempt, as the door makes it. True where it won.
 fn attempt(funnel: &Funnel, clock: &Clock, buyer: &str) -> bool {
     let now = clock.now();
-    let sale = funnel.sales.find_sale(SALE).map(doorbuster::sale::Sale::no);
-    let mut visit = funnel.tallies.of(sale).attempt();
+    let aim = funnel.sales.aim(SALE, SKU);
+    let tally = funnel.tallies.of(aim.sale_no());
     let mut buffer = PassBuffer::default();
     let proof = Proof::Vouched(BuyerRef::parse(buyer.as_bytes()).expect("a buyer"));
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let attempt = Attempt { address, sale: SALE, sku: SKU, proof, key: None };
-    let refusal = match funnel.descend(attempt, &mut buffer, now) {
+    let attempt = Attempt { address, aim, proof, key: None };
+    match funnel.descend(attempt, &mut buffer, now) {
         Ok(Descent::Open(entered)) => {
             let wanted = Wanted { key: None, quantity: Quantity::ONE, ack: Ack::Memory };
-            match funnel.take(&entered, wanted, DeskId::NONE, now) {
-                Ok(_) => {
-                    visit.handed_over();
-                    return true;
-                }
-                Err(refusal) => refusal,
+            let mut visit = tally.attempt();
+            let taken = funnel.take(&entered, wanted, DeskId::NONE, now);
+            match taken {
+                Ok(_) => visit.handed_over(),
+                Err(refusal) => visit.refused(refusal.layer()),
             }
+            taken.is_ok()
         }
-        Ok(Descent::Again(..)) => return false,
-        Err(refusal) => refusal,
-    };
-    visit.refused(refusal.layer());
-    false
+        Ok(Descent::Again(..)) => false,
+        Err(refusal) => {
+            tally.refused_at_once(refusal.layer());
+            false
+        }
+    }
 }
 
 /// How long the slowest of these threads takes for so many attempts each.

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** no floor reads a clock: below the door, time is a parameter.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -42,9 +43,15 @@ impl WallTime {
     /// RFC 3339 in UTC with microseconds, as every answer writes it.
     #[must_use]
     pub fn rfc3339(self) -> String {
+        self.to_string()
+    }
+}
+
+impl fmt::Display for WallTime {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_microsecond(self.0) {
-            Ok(stamp) => format!("{stamp:.6}"),
-            Err(_) => String::from("9999-12-31T23:59:59.999999Z"),
+            Ok(stamp) => write!(formatter, "{stamp:.6}"),
+            Err(_) => formatter.write_str("9999-12-31T23:59:59.999999Z"),
         }
     }
 }

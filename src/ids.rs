@@ -179,6 +179,14 @@ impl IdempotencyKey {
     }
 }
 
+impl IdempotencyKey {
+    /// The key in its borrowed form.
+    #[must_use]
+    pub fn as_ref(&self) -> KeyRef<'_> {
+        KeyRef(&self.0)
+    }
+}
+
 impl From<KeyRef<'_>> for IdempotencyKey {
     fn from(key: KeyRef<'_>) -> Self {
         Self(key.0.into())

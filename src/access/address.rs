@@ -55,17 +55,11 @@ impl AddressRules {
 
     /// The header that a trusted peer is believed about.
     #[must_use]
-    pub fn header_name(&self) -> Option<&'static str> {
-        match self.header {
-            ClientIpHeader::None => None,
-            ClientIpHeader::XForwardedFor => Some("x-forwarded-for"),
-            ClientIpHeader::Forwarded => Some("forwarded"),
-            ClientIpHeader::CfConnectingIp => Some("cf-connecting-ip"),
-            ClientIpHeader::XRealIp => Some("x-real-ip"),
-        }
+    pub fn header(&self) -> ClientIpHeader {
+        self.header
     }
 
-    /// The client's address, given the TCP peer and the values of [`AddressRules::header_name`] in their order.
+    /// The client's address, given the TCP peer and the values of [`AddressRules::header`] in their order.
     pub fn client_of<'h>(&self, peer: IpAddr, values: impl DoubleEndedIterator<Item = &'h [u8]>) -> IpAddr {
         if !self.trusts(peer) {
             return peer.to_canonical();

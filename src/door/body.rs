@@ -21,11 +21,12 @@ pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 const QUANTITY_MAX: u32 = 1_000_000;
 
 /// Reads how many units an attempt wants: one, where it has no body.
-pub(super) async fn read_quantity(headers: &HeaderMap, body: Incoming, deadline: Duration) -> Result<Quantity, Unfit> {
+/// The connection's pulse keeps its deadline.
+pub(super) async fn read_quantity(headers: &HeaderMap, body: Incoming) -> Result<Quantity, Unfit> {
     if body.is_end_stream() {
         return Ok(Quantity::ONE);
     }
-    let bytes = read(headers, body, deadline).await?;
+    let bytes = read(headers, body).await?;
     if bytes.is_empty() {
         return Ok(Quantity::ONE);
     }
@@ -35,8 +36,15 @@ pub(super) async fn read_quantity(headers: &HeaderMap, body: Incoming, deadline:
     parse_quantity(&bytes)
 }
 
-/// Reads a body whole.
-pub(super) async fn read<B>(headers: &HeaderMap, body: B, deadline: Duration) -> Result<Bytes, Unfit>
+/// Reads a body whole, or says that it took too long.
+pub(super) async fn read_in_time<B>(headers: &HeaderMap, body: B, deadline: Duration) -> Result<Bytes, Unfit>
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
+{
+    tokio::time::timeout(deadline, read(headers, body)).await.unwrap_or(Err(Unfit::Timeout))
+}
+
+async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Unfit>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
 {
@@ -48,13 +56,11 @@ where
     if headers.contains_key(header::CONTENT_ENCODING) {
         return Err(Unfit::UnsupportedMediaType);
     }
-    let whole = Limited::new(body, BODY_BYTES_MAX).collect();
-    match tokio::time::timeout(deadline, whole).await {
-        Err(_) => Err(Unfit::Timeout),
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(Unfit::TooLarge),
+    match Limited::new(body, BODY_BYTES_MAX).collect().await {
+        Ok(whole) => Ok(whole.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(Unfit::TooLarge),
         // A chunk that can't be read, or a peer that hung up in the middle.
-        Ok(Err(_)) => Err(Unfit::Malformed),
+        Err(_) => Err(Unfit::Malformed),
     }
 }
 

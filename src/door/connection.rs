@@ -15,12 +15,12 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use futures_util::task::AtomicWaker;
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
-use tokio::sync::Notify;
 
-use super::reply;
+use super::problems::raw;
 
 /// How long each state of a connection may last.
 #[derive(Debug, Clone, Copy)]
@@ -51,10 +51,12 @@ enum Waits {
     Answer = 2,
     /// The next request.
     NextRequest = 3,
+    /// The body of an attempt.
+    Body = 4,
 }
 
 impl Waits {
-    const ALL: [Self; 4] = [Self::FirstByte, Self::Head, Self::Answer, Self::NextRequest];
+    const ALL: [Self; 5] = [Self::FirstByte, Self::Head, Self::Answer, Self::NextRequest, Self::Body];
 }
 
 /// What is known about a connection from outside its task. All of it is advice to the sweep, written by the connection's
@@ -67,17 +69,22 @@ pub(super) struct Pulse {
     /// Since when the peer hasn't taken what we write; 0 while it does.
     stuck_since_ms: AtomicU64,
     tick_ms: Arc<AtomicU64>,
-    overdue: Notify,
-    leaving: Notify,
+    /// [`NOT_YET`], or how the connection should end; written from outside its task.
+    end: AtomicU8,
+    task: AtomicWaker,
 }
+
+/// [`Pulse::end`] as long as the connection may go on.
+const NOT_YET: u8 = 0;
 
 /// How a connection comes to its end from outside.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
 pub(super) enum End {
     /// Its peer was too slow.
-    Overdue,
+    Overdue = 1,
     /// The house is closing.
-    Leaving,
+    Leaving = 2,
 }
 
 impl Pulse {
@@ -88,8 +95,8 @@ impl Pulse {
             since_ms,
             stuck_since_ms: AtomicU64::new(0),
             tick_ms,
-            overdue: Notify::new(),
-            leaving: Notify::new(),
+            end: AtomicU8::new(NOT_YET),
+            task: AtomicWaker::new(),
         }
     }
 
@@ -111,6 +118,11 @@ impl Pulse {
         self.now_wait_for(Waits::Answer);
     }
 
+    /// An attempt may still win, and its body is awaited.
+    pub(super) fn awaiting_body(&self) {
+        self.now_wait_for(Waits::Body);
+    }
+
     /// The answer has been handed to hyper.
     pub(super) fn answered(&self) {
         self.now_wait_for(Waits::NextRequest);
@@ -121,7 +133,8 @@ impl Pulse {
         let allowed = match self.waits() {
             Waits::FirstByte => Some(deadlines.first_byte),
             Waits::Head => Some(deadlines.head),
-            // The house answers for its own time; the body's deadline is kept where the body is read.
+            Waits::Body => Some(deadlines.body),
+            // The house answers for its own time; rooms that read bodies keep that deadline themselves.
             Waits::Answer => None,
             Waits::NextRequest => Some(deadlines.idle),
         };
@@ -131,26 +144,37 @@ impl Pulse {
         let is_stuck = stuck_since_ms != 0 && passed(stuck_since_ms, deadlines.write);
         let is_late = allowed.is_some_and(|allowed| passed(self.since_ms.load(Ordering::Relaxed), allowed));
         if is_stuck || is_late {
-            self.overdue.notify_one();
+            self.end(End::Overdue);
         }
     }
 
     /// Called when the house closes: the connection ends after the answer that it may be waiting for.
     pub(super) fn leave(&self) {
-        self.leaving.notify_one();
+        self.end(End::Leaving);
     }
 
-    /// Resolves when the connection should end.
-    pub(super) async fn end(&self) -> End {
-        tokio::select! {
-            () = self.overdue.notified() => End::Overdue,
-            () = self.leaving.notified() => End::Leaving,
+    fn end(&self, end: End) {
+        // Release: pairs with the acquire of `poll_end`, as a wake-up does.
+        self.end.store(end as u8, Ordering::Release);
+        self.task.wake();
+    }
+
+    /// Ready, once for each reason, when the connection should end.
+    pub(super) fn poll_end(&self, context: &Context<'_>) -> Poll<End> {
+        self.task.register(context.waker());
+        if self.end.load(Ordering::Relaxed) == NOT_YET {
+            return Poll::Pending;
+        }
+        match self.end.swap(NOT_YET, Ordering::Acquire) {
+            NOT_YET => Poll::Pending,
+            end if end == End::Leaving as u8 => Poll::Ready(End::Leaving),
+            _ => Poll::Ready(End::Overdue),
         }
     }
 
-    /// Whether the peer began a head and never finished it, so that it should be told.
-    pub(super) fn owes_a_head(&self) -> bool {
-        self.waits() == Waits::Head
+    /// Whether the peer began a request and never finished it, so that it should be told.
+    pub(super) fn owes_a_timeout(&self) -> bool {
+        matches!(self.waits(), Waits::Head | Waits::Body)
     }
 }
 
@@ -170,7 +194,7 @@ impl Watched {
     /// Tells a peer that never finished its head, as far as the socket takes it at once.
     pub(super) fn tell_timeout(self) {
         // Best effort: who doesn't read hasn't deserved more.
-        let _ = self.io.into_inner().try_write(&reply::raw::TIMEOUT);
+        let _ = self.io.into_inner().try_write(&raw::TIMEOUT);
     }
 
     /// hyper answers an unreadable head by itself, with a status and nothing else. Only such answers are written while a
@@ -181,8 +205,8 @@ impl Watched {
             return None;
         }
         match bytes.get(9..12)? {
-            b"400" => Some(&reply::raw::MALFORMED),
-            b"414" | b"431" => Some(&reply::raw::HEADERS_TOO_LARGE),
+            b"400" => Some(&raw::MALFORMED),
+            b"414" | b"431" => Some(&raw::HEADERS_TOO_LARGE),
             _ => None,
         }
     }

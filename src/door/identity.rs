@@ -5,9 +5,10 @@
 use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 
-use hyper::header::{self, HeaderMap};
+use hyper::header::{self, HeaderMap, HeaderName};
 
 use super::shop::Shop;
+use crate::access::ClientIpHeader;
 use crate::client::{Proof, Unproven};
 use crate::funnel::Unfit;
 use crate::ids::BuyerRef;
@@ -25,7 +26,12 @@ pub enum IdentityMode {
 pub(super) const COOKIE_PREFIX: &str = "doorbuster-pass-";
 
 /// Headers by which proxies say whom they speak for.
-const FORWARDING: [&str; 4] = ["x-forwarded-for", "forwarded", "cf-connecting-ip", "x-real-ip"];
+static FORWARDING: [(ClientIpHeader, HeaderName); 4] = [
+    (ClientIpHeader::XForwardedFor, HeaderName::from_static("x-forwarded-for")),
+    (ClientIpHeader::Forwarded, header::FORWARDED),
+    (ClientIpHeader::CfConnectingIp, HeaderName::from_static("cf-connecting-ip")),
+    (ClientIpHeader::XRealIp, HeaderName::from_static("x-real-ip")),
+];
 
 /// The client's address, after the rules about proxies.
 pub(super) fn address(shop: &Shop, peer: IpAddr, headers: &HeaderMap) -> IpAddr {
@@ -33,12 +39,15 @@ pub(super) fn address(shop: &Shop, peer: IpAddr, headers: &HeaderMap) -> IpAddr 
     let rules = &limits.address_rules;
     if !rules.trusts(peer) {
         // Relaxed: at worst two threads warn.
-        if !shop.warned_of_proxy.load(Ordering::Relaxed) && FORWARDING.iter().any(|name| headers.contains_key(*name)) {
+        if !shop.warned_of_proxy.load(Ordering::Relaxed)
+            && FORWARDING.iter().any(|(_, name)| headers.contains_key(name))
+        {
             warn_of_proxy(shop, peer);
         }
         return rules.client_of(peer, std::iter::empty());
     }
-    let values = rules.header_name().map(|name| headers.get_all(name).iter());
+    let believed = FORWARDING.iter().find(|(header, _)| *header == rules.header());
+    let values = believed.map(|(_, name)| headers.get_all(name).iter());
     rules.client_of(peer, values.into_iter().flatten().map(|value| value.as_bytes()))
 }
 

@@ -12,10 +12,13 @@ mod identity;
 mod listener;
 mod office;
 mod pages;
+mod problems;
 mod reply;
+mod service;
 mod shop;
 mod stream;
 mod views;
+mod worker;
 
 pub use connection::Deadlines;
 pub use identity::IdentityMode;

@@ -21,16 +21,17 @@ use tower_service::Service;
 
 use super::connection::Deadlines;
 use super::identity::{self, Asker, IdentityMode};
-use super::reply::{self, Asked, Reply};
+use super::problems::Problem;
+use super::reply::{self, Reply, Sheet};
 use super::stream::Streams;
 use super::views::{OrderView, SaleView};
-use super::{attempt, body, pages};
+use super::{body, pages};
 use crate::access::AddressRules;
 use crate::client::{ChallengeMode, SolvedChallenge, Unproven, Unredeemed};
 use crate::clock::{Clock, WallTime};
 use crate::funnel::{Funnel, Refusal, Unfit};
 use crate::ids::{OrderId, SaleId};
-use crate::ledger::{DeskId, Unwritten};
+use crate::ledger::Unwritten;
 use crate::offer::Phase;
 use crate::order::Order;
 use crate::readiness::Readiness;
@@ -71,22 +72,9 @@ pub struct Shop {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Peer(pub(super) IpAddr);
 
-/// Answers one request of the public listener.
-pub(super) async fn answer(
-    shop: &Shop,
-    rooms: &mut Router,
-    desk: DeskId,
-    peer: IpAddr,
-    request: Request<Incoming>,
-) -> Reply {
-    if let Err(unfit) = fit(&request) {
-        return reply::refusal(unfit.into(), Asked { now: shop.clock.now().wall });
-    }
-    let (parts, body) = request.into_parts();
-    if let Some(named) = attempt::named_by(parts.uri.path()) {
-        return attempt::answer(shop, desk, peer, &parts, body, named).await;
-    }
-    let mut request = Request::from_parts(parts, axum::body::Body::new(body));
+/// Answers one request that isn't an attempt.
+pub(super) async fn answer(rooms: &mut Router, peer: IpAddr, request: Request<Incoming>) -> Reply {
+    let mut request = request.map(axum::body::Body::new);
     request.extensions_mut().insert(Peer(peer));
     match rooms.call(request).await {
         Ok(response) => response.map(Either::Right),
@@ -95,7 +83,7 @@ pub(super) async fn answer(
 }
 
 /// What hyper lets through and the house doesn't.
-fn fit(request: &Request<Incoming>) -> Result<(), Unfit> {
+pub(super) fn fit(request: &Request<Incoming>) -> Result<(), Unfit> {
     if request.method() == Method::CONNECT || request.method() == Method::TRACE {
         return Err(Unfit::MethodNotAllowed { allow: "GET, POST" });
     }
@@ -142,7 +130,7 @@ pub(super) fn rooms(shop: Arc<Shop>) -> Router {
 pub(super) type Here = State<Arc<Shop>>;
 
 pub(super) fn refuse(shop: &Shop, refusal: impl Into<Refusal>) -> Response {
-    into_response(reply::refusal(refusal.into(), Asked { now: shop.clock.now().wall }))
+    into_response(reply::problem(Sheet::default(), Problem::of(refusal.into(), shop.clock.now().wall)))
 }
 
 pub(super) fn into_response(reply: Reply) -> Response {
@@ -178,14 +166,18 @@ async fn list_sales(State(shop): Here) -> Response {
     }
     let (now, few) = (shop.clock.now().wall, shop.limits.load().few);
     let sales = shop.funnel.sales.sales().map(|sale| SaleView::of(sale, &shop.funnel, few, now)).collect();
-    cached_a_second(into_response(reply::json(StatusCode::OK, &Listing { server_time: now.rfc3339(), sales })))
+    cached_a_second(into_response(reply::json(
+        Sheet::default(),
+        StatusCode::OK,
+        &Listing { server_time: now.rfc3339(), sales },
+    )))
 }
 
 async fn show_sale(State(shop): Here, Path(id): Path<String>) -> Response {
     match sale_named(&shop, &id) {
         Ok(sale) => {
             let view = SaleView::of(sale, &shop.funnel, shop.limits.load().few, shop.clock.now().wall);
-            cached_a_second(into_response(reply::json(StatusCode::OK, &view)))
+            cached_a_second(into_response(reply::json(Sheet::default(), StatusCode::OK, &view)))
         }
         Err(refusal) => refuse(&shop, refusal),
     }
@@ -228,9 +220,11 @@ async fn challenge(
     headers: HeaderMap,
 ) -> Response {
     match asked_for(&shop, peer, &headers, &id) {
-        Ok((_, sale)) => {
-            into_response(reply::json(StatusCode::OK, &shop.funnel.client.challenge(&sale, shop.clock.now().wall)))
-        }
+        Ok((_, sale)) => into_response(reply::json(
+            Sheet::default(),
+            StatusCode::OK,
+            &shop.funnel.client.challenge(&sale, shop.clock.now().wall),
+        )),
         Err(refusal) => refuse(&shop, refusal),
     }
 }
@@ -254,7 +248,7 @@ async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Req
     let pass = match shop.funnel.client.challenge_mode() {
         ChallengeMode::Off => shop.funnel.client.grant(&sale, now)?,
         ChallengeMode::Pow => {
-            let bytes = body::read(&parts.headers, body, shop.deadlines.body).await?;
+            let bytes = body::read_in_time(&parts.headers, body, shop.deadlines.body).await?;
             if !body::is_json(&parts.headers) {
                 return Err(Unfit::UnsupportedMediaType.into());
             }
@@ -266,7 +260,7 @@ async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Req
         }
     };
     let body = serde_json::json!({ "pass": pass.token, "buyer": pass.buyer.as_str(), "expires_at": pass.expires_at.rfc3339() });
-    let mut response = into_response(reply::json(StatusCode::OK, &body));
+    let mut response = into_response(reply::json(Sheet::default(), StatusCode::OK, &body));
     let max_age_s = now.until(pass.expires_at).as_secs();
     let cookie = format!(
         "{}{sale}={}; Path=/v1; HttpOnly; SameSite=Lax; Max-Age={max_age_s}",
@@ -283,7 +277,7 @@ async fn list_orders(State(shop): Here, axum::Extension(peer): axum::Extension<P
     match orders_of_asker(&shop, peer, &headers) {
         Ok(orders) => {
             let orders: Vec<_> = orders.iter().map(|order| OrderView::of(order, &shop.funnel.sales)).collect();
-            into_response(reply::json(StatusCode::OK, &serde_json::json!({ "orders": orders })))
+            into_response(reply::json(Sheet::default(), StatusCode::OK, &serde_json::json!({ "orders": orders })))
         }
         Err(refusal) => refuse(&shop, refusal),
     }
@@ -308,8 +302,10 @@ async fn show_order(
     };
     let order = OrderId::parse(&id).ok().and_then(|id| shop.funnel.orders.find(id));
     match order.filter(|order| owned(order, &asker)) {
-        Some(order) => into_response(reply::json(StatusCode::OK, &OrderView::of(&order, &shop.funnel.sales))),
-        None => into_response(reply::order_not_found()),
+        Some(order) => {
+            into_response(reply::json(Sheet::default(), StatusCode::OK, &OrderView::of(&order, &shop.funnel.sales)))
+        }
+        None => into_response(reply::problem(Sheet::default(), Problem::order_not_found())),
     }
 }
 
@@ -333,7 +329,11 @@ fn orders_of_asker(shop: &Shop, peer: Peer, headers: &HeaderMap) -> Result<Vec<A
 }
 
 async fn time(State(shop): Here) -> Response {
-    into_response(reply::json(StatusCode::OK, &serde_json::json!({ "now": shop.clock.now().wall.rfc3339() })))
+    into_response(reply::json(
+        Sheet::default(),
+        StatusCode::OK,
+        &serde_json::json!({ "now": shop.clock.now().wall.rfc3339() }),
+    ))
 }
 
 pub(super) async fn healthz() -> Response {

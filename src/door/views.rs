@@ -1,45 +1,77 @@
 //! Orders and sales as bodies show them: the contract's members, and no others.
 
-use serde::Serialize;
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
 
 use crate::clock::WallTime;
 use crate::funnel::Funnel;
-use crate::money::MoneyText;
+use crate::ids::OrderId;
+use crate::money::Money;
 use crate::offer::Phase;
 use crate::order::Order;
 use crate::sale::{Catalog, Sale};
 
-/// An order.
+/// Something whose text goes into the body without a detour.
+fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(value)
+}
+
+fn as_text_if_any<S: Serializer>(value: &Option<impl Display>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(value) => serializer.collect_str(value),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// Money in the contract's form.
 #[derive(Debug, Serialize)]
-pub(super) struct OrderView {
-    pub(super) order: String,
-    sale: String,
-    sku: String,
+struct MoneyView {
+    #[serde(serialize_with = "as_text")]
+    amount: Money,
+    currency: &'static str,
+}
+
+impl From<Money> for MoneyView {
+    fn from(amount: Money) -> Self {
+        Self { amount, currency: amount.currency() }
+    }
+}
+
+/// An order. It borrows everything: a win's answer is one allocation.
+#[derive(Debug, Serialize)]
+pub(super) struct OrderView<'a> {
+    #[serde(serialize_with = "as_text")]
+    pub(super) order: OrderId,
+    sale: &'a str,
+    sku: &'a str,
     quantity: u32,
-    buyer: String,
+    buyer: &'a str,
     state: &'static str,
-    price: MoneyText,
-    total: MoneyText,
-    placed_at: String,
-    expires_at: Option<String>,
+    price: MoneyView,
+    total: MoneyView,
+    #[serde(serialize_with = "as_text")]
+    placed_at: WallTime,
+    #[serde(serialize_with = "as_text_if_any")]
+    expires_at: Option<WallTime>,
     stored: &'static str,
 }
 
-impl OrderView {
-    pub(super) fn of(order: &Order, sales: &Catalog) -> Self {
+impl<'a> OrderView<'a> {
+    pub(super) fn of(order: &'a Order, sales: &'a Catalog) -> Self {
         let terms = &order.terms;
         Self {
-            order: terms.id.to_string(),
+            order: terms.id,
             // An order's sale and item are in the catalog before it can be placed.
-            sale: sales.sale(terms.sale).map(|sale| sale.terms().id.to_string()).unwrap_or_default(),
-            sku: sales.item(terms.item).map(|item| item.terms().sku.to_string()).unwrap_or_default(),
+            sale: sales.sale(terms.sale).map_or("", |sale| sale.id().as_str()),
+            sku: sales.item(terms.item).map_or("", |item| item.terms().sku.as_str()),
             quantity: terms.quantity.units(),
-            buyer: terms.buyer.as_str().to_owned(),
+            buyer: terms.buyer.as_str(),
             state: order.state().word(),
-            price: terms.unit_price.text(),
-            total: order.total().text(),
-            placed_at: terms.placed_at.rfc3339(),
-            expires_at: terms.expires_at.map(WallTime::rfc3339),
+            price: terms.unit_price.into(),
+            total: order.total().into(),
+            placed_at: terms.placed_at,
+            expires_at: terms.expires_at,
             stored: order.stored().word(),
         }
     }
@@ -62,7 +94,7 @@ pub(super) struct SaleView {
 struct ItemView {
     sku: String,
     title: String,
-    price: MoneyText,
+    price: MoneyView,
     remaining: Remaining,
 }
 
@@ -90,7 +122,7 @@ impl SaleView {
             Some(ItemView {
                 sku: item.terms().sku.to_string(),
                 title: item.terms().title.clone(),
-                price: item.terms().price.text(),
+                price: item.terms().price.into(),
                 remaining: Remaining::shown(funnel.stock.remaining(*no), few),
             })
         };

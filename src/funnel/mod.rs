@@ -27,7 +27,7 @@ use crate::ids::{ItemNo, KeyRef};
 use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered};
 use crate::order::{Ack, Order, Stored};
 use crate::orders::Book;
-use crate::sale::{Catalog, Entered};
+use crate::sale::{Aim, Catalog, Entered};
 use crate::stock::{Stock, Wanted};
 
 /// A request to buy, as its head tells it.
@@ -35,10 +35,8 @@ use crate::stock::{Stock, Wanted};
 pub struct Attempt<'a> {
     /// Where it comes from, after the rules about proxies.
     pub address: IpAddr,
-    /// The sale that its path names.
-    pub sale: &'a str,
-    /// The item that its path names.
-    pub sku: &'a str,
+    /// The sale and item that its path names.
+    pub aim: Aim<'a>,
     /// Who it says it is from.
     pub proof: Proof<'a>,
     /// Its idempotency key.
@@ -124,9 +122,9 @@ impl Funnel {
         now: Now,
     ) -> Result<Descent<'a>, Refusal> {
         let knocked = self.access.knock(attempt.address, now.mono)?; // 2, at the threshold
-        let cleared = self.client.clear(attempt.sale, attempt.proof, buffer, now.wall)?; // 1
+        let cleared = self.client.clear(attempt.aim.sale_id(), attempt.proof, buffer, now.wall)?; // 1
         let admitted = self.access.admit(knocked, cleared, now.mono)?; // 2
-        let found = self.sales.seek(&admitted, attempt.sku)?; // 3
+        let found = self.sales.seek(&admitted, attempt.aim)?; // 3
         if let Some(order) = attempt.key.and_then(|key| self.stock.replay_of(&found, key)) {
             return Ok(Descent::Again(order, found.item().no())); // a winner gets his order, whatever has become of the sale
         }

@@ -56,6 +56,12 @@ impl Tally {
         &self.lines[home() % LINES]
     }
 
+    /// Somebody came and was refused by what his request's head says.
+    pub fn refused_at_once(&self, layer: Layer) {
+        self.line().attempts.fetch_add(1, Ordering::Relaxed);
+        self.count_refused(layer);
+    }
+
     /// Somebody came; what this returns takes the verdict.
     pub fn attempt(&self) -> Visit<'_> {
         self.line().attempts.fetch_add(1, Ordering::Relaxed);

@@ -8,6 +8,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU32, Ordering};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
@@ -22,6 +23,8 @@ use crate::offer::{ItemTerms, Phase, SaleTerms};
 #[derive(Debug)]
 pub struct Sale {
     no: SaleNo,
+    /// The terms' id, which never changes.
+    id: SaleId,
     terms: ArcSwap<SaleTerms>,
     items: ArcSwap<Vec<ItemNo>>,
     gate: Gate,
@@ -44,6 +47,20 @@ impl Sale {
     #[must_use]
     pub fn no(&self) -> SaleNo {
         self.no
+    }
+
+    /// Its public id.
+    #[must_use]
+    pub fn id(&self) -> &SaleId {
+        &self.id
+    }
+
+    /// What a claim has to know of its terms: units that a buyer may have, and for how long a won one is held.
+    #[must_use]
+    pub fn limit_and_hold(&self) -> (u32, Option<Duration>) {
+        // No reference is counted: that would be one word for all threads.
+        let terms = self.terms.load();
+        (terms.limit_per_buyer, terms.hold)
     }
 
     /// Its terms as they are now.
@@ -180,6 +197,7 @@ impl Catalog {
         let id = terms.id.clone();
         let index = self.sales.push(Sale {
             no,
+            id: id.clone(),
             closes_at_us: AtomicI64::new(closes_at_us(&terms)),
             terms: ArcSwap::from_pointee(terms),
             items: ArcSwap::default(),

@@ -21,7 +21,7 @@ pub use schedule::{Due, due, next_due};
 
 use crate::access::Admitted;
 use crate::clock::WallTime;
-use crate::ids::BuyerRef;
+use crate::ids::{BuyerId, BuyerRef, ItemNo, SaleNo};
 use crate::offer::Phase;
 
 /// Refusals of this floor.
@@ -40,6 +40,28 @@ pub enum NotOnSale {
     Paused,
     /// It is over.
     Ended,
+}
+
+/// What an attempt's path names, and what there is under these names.
+#[derive(Debug, Clone, Copy)]
+pub struct Aim<'a> {
+    sale_id: &'a str,
+    sale: Option<&'a Sale>,
+    item: Option<&'a Item>,
+}
+
+impl<'a> Aim<'a> {
+    /// The sale's name, whether there is such a sale or not.
+    #[must_use]
+    pub fn sale_id(&self) -> &'a str {
+        self.sale_id
+    }
+
+    /// The sale's number, if there is such a sale.
+    #[must_use]
+    pub fn sale_no(&self) -> Option<SaleNo> {
+        self.sale.map(Sale::no)
+    }
 }
 
 /// An admitted attempt whose sale and item exist. Not a pass yet: nobody has asked whether the sale is on.
@@ -83,6 +105,13 @@ impl<'a> Entered<'a> {
         self.found
     }
 
+    /// The pass, to be put aside while the body is awaited: see [`Catalog::recall`].
+    #[must_use]
+    pub fn keep(&self) -> Kept {
+        let Found { buyer, sale, item } = self.found;
+        Kept { buyer: buyer.into(), sale: sale.no(), item: item.no() }
+    }
+
     /// A pass for tests of the floor below: nobody has asked anything.
     #[cfg(test)]
     pub(crate) fn for_tests(buyer: BuyerRef<'a>, sale: &'a Sale, item: &'a Item) -> Self {
@@ -90,16 +119,41 @@ impl<'a> Entered<'a> {
     }
 }
 
+/// An [`Entered`] that has been put aside: it borrows nothing from the request.
+#[derive(Debug)]
+pub struct Kept {
+    buyer: BuyerId,
+    sale: SaleNo,
+    item: ItemNo,
+}
+
 impl Catalog {
-    /// Looks up what an admitted attempt names.
+    /// Looks names up, once for the whole descent.
+    pub fn aim<'a>(&'a self, sale_id: &'a str, sku: &str) -> Aim<'a> {
+        let (sale, item) = self.find(sale_id, sku).map_or((None, None), |(sale, item)| (Some(sale), item));
+        Aim { sale_id, sale, item }
+    }
+
+    /// Asks whether there is what an admitted attempt names.
     ///
     /// # Refuses
     /// [`NotOnSale::SaleNotFound`], [`NotOnSale::ItemNotFound`].
-    pub fn seek<'a>(&'a self, admitted: &Admitted<'a>, sku: &str) -> Result<Found<'a>, NotOnSale> {
+    pub fn seek<'a>(&self, admitted: &Admitted<'a>, aim: Aim<'a>) -> Result<Found<'a>, NotOnSale> {
         let cleared = admitted.cleared();
-        let (sale, item) = self.find(cleared.sale(), sku).ok_or(NotOnSale::SaleNotFound)?;
-        let item = item.ok_or(NotOnSale::ItemNotFound)?;
+        debug_assert_eq!(cleared.sale(), aim.sale_id, "cleared for the sale that is sought");
+        let sale = aim.sale.ok_or(NotOnSale::SaleNotFound)?;
+        let item = aim.item.ok_or(NotOnSale::ItemNotFound)?;
         Ok(Found { buyer: cleared.buyer(), sale, item })
+    }
+
+    /// The pass that was put aside.
+    ///
+    /// # Refuses
+    /// Nothing that came from this catalog: sales and items are never forgotten.
+    pub fn recall<'a>(&'a self, kept: &'a Kept) -> Result<Entered<'a>, NotOnSale> {
+        let sale = self.sale(kept.sale).ok_or(NotOnSale::SaleNotFound)?;
+        let item = self.item(kept.item).ok_or(NotOnSale::ItemNotFound)?;
+        Ok(Entered { found: Found { buyer: kept.buyer.as_ref(), sale, item } })
     }
 
     /// Asks whether the sale is on.

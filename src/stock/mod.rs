@@ -175,7 +175,7 @@ impl Stock {
         now: WallTime,
     ) -> Result<Claim<'a>, Unavailable> {
         let found = entered.found();
-        let terms = found.sale().terms();
+        let (limit_per_buyer, hold) = found.sale().limit_and_hold();
         let shelf = self.shelf(found.item().no()).ok_or(NOT_ON_THE_SHELF)?;
         let buyers = self.sales.get(found.sale().no().index()).ok_or(NOT_ON_THE_SHELF)?;
         let make = || {
@@ -188,11 +188,11 @@ impl Stock {
                 quantity: wanted.quantity,
                 unit_price: found.item().terms().price,
                 placed_at: now,
-                expires_at: terms.hold.map(|hold| now.after(hold)),
+                expires_at: hold.map(|hold| now.after(hold)),
                 ack: wanted.ack,
             })
         };
-        match buyers.enter(found.buyer(), wanted.key, wanted.quantity, terms.limit_per_buyer, make) {
+        match buyers.enter(found.buyer(), wanted.key, wanted.quantity, limit_per_buyer, make) {
             Ok(order) => Ok(Claim { buyers, shelf, order, end: End::Undo }),
             Err(NotEntered::LimitReached) => Err(Unavailable::LimitReached),
             Err(NotEntered::Twin(twin)) => {

@@ -65,14 +65,18 @@ impl<'a> Ask<'a> {
         Proof::Vouched(BuyerRef::parse(self.buyer.as_bytes()).expect("a buyer id"))
     }
 
-    pub(super) fn attempt(self) -> Attempt<'a> {
-        let key = self.key.map(|key| KeyRef::parse(key.as_bytes()).expect("a key"));
-        Attempt { address: HERE, sale: self.sale, sku: self.sku, proof: self.proof(), key }
+    pub(super) fn key(self) -> Option<KeyRef<'a>> {
+        self.key.map(|key| KeyRef::parse(key.as_bytes()).expect("a key"))
+    }
+
+    pub(super) fn attempt(self, funnel: &'a Funnel) -> Attempt<'a> {
+        let aim = funnel.sales.aim(self.sale, self.sku);
+        Attempt { address: HERE, aim, proof: self.proof(), key: self.key() }
     }
 
     pub(super) fn wanted(self) -> Wanted<'a> {
         let quantity = Quantity::new(self.units).expect("at least one unit");
-        Wanted { key: self.attempt().key, quantity, ack: Ack::Disk }
+        Wanted { key: self.key(), quantity, ack: Ack::Disk }
     }
 }
 
@@ -125,7 +129,7 @@ fn decide(
     visit: &mut Visit<'_>,
 ) -> Result<Yes, Refusal> {
     let mut buffer = PassBuffer::default();
-    match funnel.descend(ask.attempt(), &mut buffer, clock.now())? {
+    match funnel.descend(ask.attempt(funnel), &mut buffer, clock.now())? {
         Descent::Again(order, item) => {
             meanwhile();
             Stock::check_replay(&order, item, ask.wanted().quantity)?;
@@ -233,7 +237,7 @@ impl House {
 
     /// Walks down by the head alone.
     pub(super) fn entered<'a>(&'a self, ask: Ask<'a>, buffer: &'a mut PassBuffer) -> Entered<'a> {
-        match self.funnel.descend(ask.attempt(), buffer, self.clock.now()) {
+        match self.funnel.descend(ask.attempt(&self.funnel), buffer, self.clock.now()) {
             Ok(Descent::Open(entered)) => entered,
             other => panic!("{ask:?} should have been let in: {other:?}"),
         }

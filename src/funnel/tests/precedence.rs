@@ -30,7 +30,7 @@ fn limit_of(refusal: Option<Refusal>) -> Option<Limit> {
 }
 
 fn nameless(house: &House) -> Option<Refusal> {
-    let attempt = Attempt { proof: Proof::Nothing, ..ask("ann").attempt() };
+    let attempt = Attempt { proof: Proof::Nothing, ..ask("ann").attempt(&house.funnel) };
     house.funnel.descend(attempt, &mut PassBuffer::default(), house.clock.now()).err()
 }
 

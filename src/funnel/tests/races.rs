@@ -25,7 +25,7 @@ fn hand_over(house: &House, ask: Ask<'_>) -> Result<Receipt, Refusal> {
     let mut visit: Visit<'_> = tally.attempt();
     let mut buffer = PassBuffer::default();
     let now = house.clock.now();
-    let taken = match house.funnel.descend(ask.attempt(), &mut buffer, now) {
+    let taken = match house.funnel.descend(ask.attempt(&house.funnel), &mut buffer, now) {
         Ok(Descent::Open(entered)) => house.funnel.take(&entered, ask.wanted(), DeskId::NONE, now),
         Ok(Descent::Again(..)) => panic!("nobody brings a key here"),
         Err(refusal) => Err(refusal),

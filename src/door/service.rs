@@ -1,0 +1,117 @@
+//! What hyper calls for each request of the public listener.
+//!
+//! Most answers are known when the call returns: they cost no task, no allocation and no future larger than themselves.
+//! The others are futures of their own.
+//!
+//! **Invariant:** a connection's pulse says that an answer is due from here until the answer is handed to hyper.
+
+use std::convert::Infallible;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::Router;
+use axum::http::HeaderValue;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header;
+use hyper::service::Service;
+
+use super::attempt;
+use super::connection::Pulse;
+use super::problems::Problem;
+use super::reply::{self, Reply, Sheet};
+use super::shop;
+use super::worker::Desk;
+
+/// Who answers one connection's requests.
+pub(super) struct Reception {
+    desk: Arc<Desk>,
+    pulse: Arc<Pulse>,
+    rooms: Router,
+    peer: IpAddr,
+}
+
+/// An answer, or what becomes one.
+pub(super) enum Answering {
+    /// It is known; none once it has been handed over.
+    Now(Option<Reply>),
+    /// It takes a body, the ledger or a room behind axum.
+    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+}
+
+impl Future for Answering {
+    type Output = Result<Reply, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        match &mut *self {
+            Self::Now(reply) => reply.take().map_or(Poll::Pending, |reply| Poll::Ready(Ok(reply))),
+            Self::Later(later) => later.as_mut().poll(context).map(Ok),
+        }
+    }
+}
+
+impl Reception {
+    pub(super) fn new(desk: Arc<Desk>, pulse: Arc<Pulse>, rooms: Router, peer: IpAddr) -> Self {
+        Self { desk, pulse, rooms, peer }
+    }
+
+    fn now(&self, reply: Reply) -> Answering {
+        Answering::Now(Some(finished(reply, &self.desk, &self.pulse)))
+    }
+
+    fn attempt(&self, request: Request<Incoming>) -> Answering {
+        let shop = &self.desk.shop;
+        let (parts, body) = request.into_parts();
+        let Some(named) = attempt::named_by(parts.uri.path()) else {
+            return self.room(Request::from_parts(parts, body));
+        };
+        match attempt::at_the_head(shop, self.peer, &parts, named) {
+            Err((refusal, now)) => self.now(reply::problem(Sheet::wiped(parts.headers), Problem::of(refusal, now))),
+            Ok(undecided) => {
+                let (desk, pulse) = (Arc::clone(&self.desk), Arc::clone(&self.pulse));
+                Answering::Later(Box::pin(async move {
+                    let at = (&*desk.shop, desk.id, &*pulse);
+                    let reply = attempt::decide(at, parts.headers, body, undecided).await;
+                    finished(reply, &desk, &pulse)
+                }))
+            }
+        }
+    }
+
+    fn room(&self, request: Request<Incoming>) -> Answering {
+        let (desk, pulse) = (Arc::clone(&self.desk), Arc::clone(&self.pulse));
+        let (mut rooms, peer) = (self.rooms.clone(), self.peer);
+        Answering::Later(Box::pin(async move {
+            let reply = shop::answer(&mut rooms, peer, request).await;
+            finished(reply, &desk, &pulse)
+        }))
+    }
+}
+
+impl Service<Request<Incoming>> for Reception {
+    type Response = Reply;
+    type Error = Infallible;
+    type Future = Answering;
+
+    fn call(&self, request: Request<Incoming>) -> Answering {
+        self.pulse.answering();
+        match shop::fit(&request) {
+            Ok(()) => self.attempt(request),
+            Err(unfit) => {
+                let now = self.desk.shop.clock.now().wall;
+                self.now(reply::problem(Sheet::default(), Problem::of(unfit.into(), now)))
+            }
+        }
+    }
+}
+
+/// Goes to hyper: the connection's pulse and a closing house have to be told.
+fn finished(mut reply: Reply, desk: &Desk, pulse: &Pulse) -> Reply {
+    if desk.shop.readiness.is_leaving() {
+        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    pulse.answered();
+    reply
+}
