@@ -1,6 +1,7 @@
 //! The crowd: many more attempts than units, all at once.
 //!
-//! `DOORBUSTER_TEST_STAMPEDE` says how many attempts a test makes.
+//! `DOORBUSTER_TEST_STAMPEDE` says how many attempts a test makes, `DOORBUSTER_TEST_CONNECTIONS` over how many
+//! connections.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,15 +14,18 @@ use crate::plan::{Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
 use crate::wire::{Request, Response, eventually};
 
+fn from_environment(name: &str, default: u32) -> u32 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
+}
+
 /// Connections of the crowd: enough to race, few enough for the machine that plays both sides.
-const CONNECTIONS: u32 = 32;
+fn connections() -> u32 {
+    from_environment("DOORBUSTER_TEST_CONNECTIONS", 32)
+}
 
 /// Attempts of the crowd.
 fn crowd() -> u32 {
-    match std::env::var("DOORBUSTER_TEST_STAMPEDE") {
-        Ok(text) => text.parse().expect("DOORBUSTER_TEST_STAMPEDE is a number"),
-        Err(_) => 20_000,
-    }
+    from_environment("DOORBUSTER_TEST_STAMPEDE", 20_000)
 }
 
 /// What a crowd was told: how often each code (or status) was said, and the orders with who won them.
@@ -76,7 +80,7 @@ fn stampede(shop: &Shop, count: u32, attempt: impl Fn(u32) -> Request + Sync) ->
                 told.hear(&wire.ask(&attempt(number)));
             }
         };
-        let runners: Vec<_> = (0..CONNECTIONS).map(|_| scope.spawn(run)).collect();
+        let runners: Vec<_> = (0..connections()).map(|_| scope.spawn(run)).collect();
         let mut all = Told::default();
         for runner in runners {
             let told = runner.join().expect("the runner came through");
@@ -122,17 +126,31 @@ fn reconcile(shop: &Shop, told: &Told, attempts: u32) {
 #[test]
 fn a_crowd_with_ordinary_limits_buys_each_of_a_hundred_units_once() {
     let crowd = crowd();
-    // The limits of the contract's example: a crowd of strangers meets none of them.
+    // Each buyer asks five times, from one address: the limits of the contract's example allow that.
+    let buyers = (crowd / 5).max(1);
     let plan =
         Plan::gateway().set("access.ip", "{ rate = 20, burst = 40 }").set("access.buyer", "{ rate = 2, burst = 5 }");
     let shop = Shop::open(&plan.sale(Sale::of(SALE, 100).limit(1)));
-    let told = stampede(&shop, crowd, stranger);
+    let told = stampede(&shop, crowd, |number| stranger(number % buyers));
     assert_eq!(told.count("201"), 100.min(crowd), "{:?}", told.said);
-    assert_eq!(told.count("sold_out"), crowd.saturating_sub(100), "{:?}", told.said);
+    // A winner who asks again before the last unit has gone is told of his limit.
+    assert_eq!(told.count("sold_out") + told.count("limit_reached"), crowd.saturating_sub(100), "{:?}", told.said);
+    assert!(told.units_by_buyer().values().all(|units| *units == 1), "{:?}", told.units_by_buyer());
     reconcile(&shop, &told, crowd);
     let report = shop.home().audit();
     let item = item_of(&report["sales"], SKU);
     assert_eq!((&item["available"], &item["confirmed"]), (&json!(100 - 100.min(crowd)), &json!(100.min(crowd))));
+}
+
+#[test]
+fn a_crowd_buys_one_unit_in_twenty_attempts_until_all_are_gone() {
+    let crowd = crowd();
+    let stock = (crowd / 20).max(1);
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, stock).limit(1)));
+    let told = stampede(&shop, crowd, stranger);
+    assert_eq!(told.count("201"), stock, "{:?}", told.said);
+    assert_eq!(told.count("sold_out"), crowd - stock, "{:?}", told.said);
+    reconcile(&shop, &told, crowd);
 }
 
 #[test]
