@@ -15,8 +15,8 @@ use crate::clock::MonoTime;
 /// Width of a time: what a word has left beside its tag.
 pub(super) const TIME_BITS: u32 = 46;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
-/// A tick is 62.5 ns: ticks per 125 ns.
-const TICKS_PER_125_NS: u64 = 2;
+/// A tick is 62.5 ns, two are 125: short enough for an interval of a microsecond to be exact.
+const NANOS_PER_2_TICKS: u64 = 125;
 const TICKS_PER_SECOND: f64 = 16e6;
 
 /// How far ahead of one thread's clock another's may have written: far more than two reads of a clock can lie apart.
@@ -24,7 +24,10 @@ const SKEW_TICKS: u64 = 16_000_000;
 
 /// Longest time for an empty bucket to fill: a quarter of what a word can hold, so that the past and the future can't be
 /// taken for each other. 12.7 days.
-const FILL_TICKS_MAX: u64 = 1 << (TIME_BITS - 2);
+pub(super) const FILL_TICKS_MAX: u64 = 1 << (TIME_BITS - 2);
+
+/// The interval of the lowest rate.
+pub(super) const INTERVAL_TICKS_MAX: u64 = 160_000_000_000;
 
 /// Highest and lowest rate, in attempts per second.
 const RATES: std::ops::RangeInclusive<f64> = 0.0001..=1_000_000.0;
@@ -90,6 +93,16 @@ impl Quota {
         TICKS_PER_SECOND / self.interval as f64
     }
 
+    /// The quota of these parts, which were a quota's before.
+    pub(super) fn from_parts(interval: u64, burst: u32) -> Self {
+        Self { interval, burst }
+    }
+
+    /// Ticks from one attempt to the next.
+    pub(super) fn interval(self) -> u64 {
+        self.interval
+    }
+
     /// Ticks in which an empty bucket fills. At most 2³⁸ × 2³² before it is checked.
     fn full_after(self) -> u64 {
         self.interval.saturating_mul(u64::from(self.burst))
@@ -116,7 +129,7 @@ impl Quota {
 
 /// Rounded up to whole nanoseconds.
 fn span(ticks: u64) -> Duration {
-    Duration::from_nanos((ticks * 125).div_ceil(TICKS_PER_125_NS))
+    Duration::from_nanos((ticks * NANOS_PER_2_TICKS).div_ceil(2))
 }
 
 /// A point in time as a word keeps it: ticks modulo 2⁴⁶.
@@ -125,10 +138,8 @@ pub(super) struct Tat(u64);
 
 impl Tat {
     pub(super) fn at(now: MonoTime) -> Self {
-        // 128 bits: the product of nanoseconds and ticks passes 64 after 292 years. Rounded down, as the wait is up.
-        let ticks = u128::from(now.nanos()) * u128::from(TICKS_PER_125_NS) / 125;
-        #[expect(clippy::cast_possible_truncation, reason = "masked")]
-        Self(ticks as u64 & TIME_MASK)
+        // Rounded down, as the wait is up. The shift drops a bit after 292 years: every bucket is full then, once.
+        Self((now.nanos() << 1) / NANOS_PER_2_TICKS & TIME_MASK)
     }
 
     pub(super) fn from_bits(bits: u64) -> Self {
