@@ -108,22 +108,41 @@ impl Quota {
         self.interval.saturating_mul(u64::from(self.burst))
     }
 
+    /// How much a bucket may owe and still give: all of it but one attempt. It can't wrap, nor can any sum with it, because
+    /// [`FILL_TICKS_MAX`] bounds it.
+    fn owing_max(self) -> u64 {
+        self.interval.wrapping_mul(u64::from(self.burst).wrapping_sub(1))
+    }
+
+    /// How much a bucket can owe, beyond which its time is long past.
+    fn horizon(self) -> u64 {
+        self.owing_max().wrapping_add(self.interval).wrapping_add(SKEW_TICKS)
+    }
+
     /// How far a bucket is from being full at `now`: 0 where it is, however long ago.
     pub(super) fn owes(self, tat: Tat, now: Tat) -> u64 {
-        let ahead = tat.0.wrapping_sub(now.0) & TIME_MASK;
-        if ahead > self.full_after() + SKEW_TICKS { 0 } else { ahead }
+        let ahead = tat.ahead_of(now);
+        if ahead > self.horizon() { 0 } else { ahead }
     }
 
     /// The bucket after one more attempt.
     ///
     /// # Refuses
     /// With the time until the next attempt would pass.
-    pub(super) fn take(self, owed: u64, now: Tat) -> Result<Tat, Duration> {
-        let allowed = self.full_after() - self.interval;
-        match owed.checked_sub(allowed) {
-            None | Some(0) => Ok(Tat((now.0 + owed + self.interval) & TIME_MASK)),
-            Some(missing) => Err(span(missing)),
+    pub(super) fn take(self, tat: Tat, now: Tat) -> Result<Tat, Duration> {
+        let ahead = tat.ahead_of(now);
+        if ahead <= self.owing_max() {
+            Ok(tat.after(self.interval))
+        } else if ahead > self.horizon() {
+            Ok(self.first(now))
+        } else {
+            Err(span(ahead.wrapping_sub(self.owing_max())))
         }
+    }
+
+    /// A full bucket after an attempt: it always gives.
+    pub(super) fn first(self, now: Tat) -> Tat {
+        now.after(self.interval)
     }
 }
 
@@ -140,6 +159,14 @@ impl Tat {
     pub(super) fn at(now: MonoTime) -> Self {
         // Rounded down, as the wait is up. The shift drops a bit after 292 years: every bucket is full then, once.
         Self((now.nanos() << 1) / NANOS_PER_2_TICKS & TIME_MASK)
+    }
+
+    fn after(self, ticks: u64) -> Self {
+        Self(self.0.wrapping_add(ticks) & TIME_MASK)
+    }
+
+    fn ahead_of(self, now: Self) -> u64 {
+        self.0.wrapping_sub(now.0) & TIME_MASK
     }
 
     pub(super) fn from_bits(bits: u64) -> Self {

@@ -51,8 +51,12 @@ impl Word {
         self.0 >> TIME_BITS
     }
 
+    fn tat(self) -> Tat {
+        Tat::from_bits(self.0)
+    }
+
     fn owes(self, quota: Quota, now: Tat) -> u64 {
-        if self == NOBODY { 0 } else { quota.owes(Tat::from_bits(self.0), now) }
+        if self == NOBODY { 0 } else { quota.owes(self.tat(), now) }
     }
 }
 
@@ -113,11 +117,18 @@ impl Set {
         })
     }
 
-    /// Whether all its words have been needed at the same time: nobody goes where nobody has been as long as there is a
-    /// word that is free again.
+    /// Whether all its words were ever needed at the same time: [`Set::spare`] takes the first room that is free, so the
+    /// last is taken last.
     fn was_crowded(&self) -> bool {
-        self.rooms.iter().all(|room| room.read() != NOBODY)
+        self.rooms.last().is_some_and(|room| room.read() != NOBODY)
     }
+}
+
+/// What is left of a key.
+#[derive(Debug, Clone, Copy)]
+struct Key {
+    home: usize,
+    tag: u64,
 }
 
 /// A table of buckets.
@@ -148,23 +159,36 @@ impl Table {
     pub(super) fn take(&self, hash: u64, quota: Quota, now: MonoTime) -> Result<(), Duration> {
         let now = Tat::at(now);
         // The tag is made of the upper bits, the home of the lower ones; tag 0 is nobody's.
-        let tag = (hash >> TIME_BITS).max(1);
-        let home = self.home(hash);
-        let set = &self.sets[home];
+        let key = Key { home: self.home(hash), tag: (hash >> TIME_BITS).max(1) };
+        let gate = &self.sets[key.home].gate;
+        let tenant = gate.read();
+        if tenant.tag() == key.tag {
+            let taken = quota.take(tenant.tat(), now)?;
+            if gate.swap(tenant, Word::new(key.tag, taken)) {
+                return Ok(());
+            }
+        }
+        self.take_anywhere(key, quota, now)
+    }
+
+    /// [`Table::take`], wherever the key is: apart, so that what a key in the gate costs stays small.
+    #[inline(never)]
+    fn take_anywhere(&self, key: Key, quota: Quota, now: Tat) -> Result<(), Duration> {
+        let gate = &self.sets[key.home].gate;
         loop {
             // The gate first: if it is unchanged when a new key comes in, the key was nowhere else either, because words
             // only ever move away from the gate.
-            let gate = set.gate.read();
-            let done = if gate.tag() == tag {
-                let taken = quota.take(gate.owes(quota, now), now)?;
-                set.gate.swap(gate, Word::new(tag, taken))
-            } else if let Some((room, word, owed)) = self.seek(home, tag, quota, now) {
-                let taken = quota.take(owed, now)?;
+            let tenant = gate.read();
+            let done = if tenant.tag() == key.tag {
+                let taken = quota.take(tenant.tat(), now)?;
+                gate.swap(tenant, Word::new(key.tag, taken))
+            } else if let Some((room, word, _)) = self.seek(key, quota, now) {
+                let taken = quota.take(word.tat(), now)?;
                 // The gate again: if the key came in by it meanwhile, the room may hold no more than a copy.
-                set.gate.read() == gate && room.swap(word, Word::new(tag, taken))
+                gate.read() == tenant && room.swap(word, Word::new(key.tag, taken))
             } else {
-                let taken = quota.take(0, now)?;
-                self.clear_gate(home, gate, quota, now) && set.gate.swap(gate, Word::new(tag, taken))
+                self.make_room(key.home, tenant, quota, now)
+                    && gate.swap(tenant, Word::new(key.tag, quota.first(now)))
             };
             // Somebody else changed the word: he got his, so the table as a whole goes on.
             if done {
@@ -178,45 +202,45 @@ impl Table {
         hash as usize & (self.sets.len() - 1)
     }
 
-    /// The second set of a tag that has its home here. Their difference is odd: it is another one, if there is another one.
-    fn second(&self, home: usize, tag: u64) -> &Set {
-        &self.sets[home ^ self.home(tag.wrapping_mul(SPREAD) >> 32 | 1)]
+    /// A key's second set. Its distance is odd: it is another one, if there is another one.
+    fn second(&self, key: Key) -> &Set {
+        &self.sets[key.home ^ self.home(key.tag.wrapping_mul(SPREAD) >> 32 | 1)]
     }
 
     /// A key's word outside of the gate.
-    fn seek(&self, home: usize, tag: u64, quota: Quota, now: Tat) -> Option<Found<'_>> {
-        let set = &self.sets[home];
-        set.fullest(tag, quota, now).or_else(|| {
-            if set.was_crowded() { self.second(home, tag).fullest(tag, quota, now) } else { None }
+    fn seek(&self, key: Key, quota: Quota, now: Tat) -> Option<Found<'_>> {
+        let set = &self.sets[key.home];
+        set.fullest(key.tag, quota, now).or_else(|| {
+            if set.was_crowded() { self.second(key).fullest(key.tag, quota, now) } else { None }
         })
     }
 
     /// Copies the gate's tenant to where he will be found. False where that changed meanwhile.
-    #[cold]
-    fn clear_gate(&self, home: usize, gate: Word, quota: Quota, now: Tat) -> bool {
-        let owing = gate.owes(quota, now);
+    fn make_room(&self, home: usize, tenant: Word, quota: Quota, now: Tat) -> bool {
+        let owing = tenant.owes(quota, now);
         if owing == 0 {
             return true;
         }
-        let crowded = |(_, word, owed): &Found<'_>| word.tag() != gate.tag() && *owed > 0;
-        let near = self.sets[home].spare(gate.tag(), quota, now);
+        let key = Key { home, tag: tenant.tag() };
+        let is_crowded = |(_, word, owed): &Found<'_>| word.tag() != key.tag && *owed > 0;
+        let near = self.sets[home].spare(key.tag, quota, now);
         let spare = match near {
-            Some(near) if crowded(&near) => {
-                let far = self.second(home, gate.tag()).spare(gate.tag(), quota, now);
-                far.filter(|far| !crowded(far) || far.2 < near.2).or(Some(near))
+            Some(near) if is_crowded(&near) => {
+                let far = self.second(key).spare(key.tag, quota, now);
+                far.filter(|far| !is_crowded(far) || far.2 < near.2).or(Some(near))
             }
             near => near,
         };
         // A set has more than one word.
         let Some(spare) = spare else { return true };
         let (room, word, owed) = spare;
-        if word.tag() == gate.tag() && owed >= owing {
+        if word.tag() == key.tag && owed >= owing {
             return true;
         }
-        if !room.swap(word, gate) {
+        if !room.swap(word, tenant) {
             return false;
         }
-        if crowded(&spare) {
+        if is_crowded(&spare) {
             // Relaxed: a figure for people.
             self.evicted.fetch_add(1, Ordering::Relaxed);
         }
