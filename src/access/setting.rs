@@ -50,9 +50,10 @@ fn pack(quota: Option<Quota>) -> u64 {
 
 fn unpack(word: u64) -> Option<Quota> {
     (word != NO_LIMIT).then(|| {
-        let (width, rest) = (word % (1 << WIDTH_BITS), word >> WIDTH_BITS);
+        let (width, parts) = (word % (1 << WIDTH_BITS), word >> WIDTH_BITS);
+        let burst = parts >> width;
         #[expect(clippy::cast_possible_truncation, reason = "a u32 was packed")]
-        Quota::from_parts(rest & !(u64::MAX << width), (rest >> width) as u32)
+        Quota::from_parts(parts ^ burst << width, burst as u32)
     })
 }
 

@@ -78,7 +78,7 @@ impl Place {
 }
 
 /// A place, what was read there, and what that owes.
-type Found<'t> = (&'t Place, Word, u64);
+type Spare<'t> = (&'t Place, Word, u64);
 
 /// A set begins at a cache line, so that one miss brings all of it.
 #[derive(Debug)]
@@ -95,26 +95,35 @@ impl Set {
     }
 
     /// The fullest of the rooms with this tag.
-    fn fullest(&self, tag: u64, quota: Quota, now: Tat) -> Option<Found<'_>> {
-        let mut own: Option<Found<'_>> = None;
-        for room in &self.rooms {
-            let word = room.read();
-            if word.tag() == tag {
-                let owed = word.owes(quota, now);
-                if own.is_none_or(|(.., most)| owed > most) {
-                    own = Some((room, word, owed));
-                }
-            }
+    ///
+    /// It looks at all of them without a branch: which one it is can't be guessed, and a wrong guess costs more than eight
+    /// comparisons.
+    fn fullest(&self, tag: u64, quota: Quota, now: Tat) -> Option<(&Place, Word)> {
+        let mut found = 0_u32;
+        for (way, room) in self.rooms.iter().enumerate() {
+            found |= u32::from(room.read().tag() == tag) << way;
         }
-        own
+        if found == 0 {
+            return None;
+        }
+        let first = self.rooms.get(found.trailing_zeros() as usize)?;
+        let word = first.read();
+        if found.is_power_of_two() && word.tag() == tag { Some((first, word)) } else { self.fullest_of(tag, quota, now) }
     }
 
-    /// The room for a tenant with this tag: where a copy of his is, or else the one that owes the least.
-    fn spare(&self, tag: u64, quota: Quota, now: Tat) -> Option<Found<'_>> {
-        self.fullest(tag, quota, now).or_else(|| {
-            let found = self.rooms.iter().map(|room| (room, room.read()));
-            found.map(|(room, word)| (room, word, word.owes(quota, now))).min_by_key(|(.., owed)| *owed)
-        })
+    /// The same where there are copies of it, or it has just moved.
+    #[cold]
+    fn fullest_of(&self, tag: u64, quota: Quota, now: Tat) -> Option<(&Place, Word)> {
+        let all = self.rooms.iter().map(|room| (room, room.read()));
+        all.filter(|(_, word)| word.tag() == tag).max_by_key(|(_, word)| word.owes(quota, now))
+    }
+
+    /// The room for a tenant with this tag: where a copy of his is, or else the first that owes the least.
+    fn spare(&self, tag: u64, quota: Quota, now: Tat) -> Option<Spare<'_>> {
+        let all = || self.rooms.iter().map(|room| (room, room.read()));
+        let own = self.fullest(tag, quota, now);
+        let spare = own.or_else(|| all().min_by_key(|(_, word)| word.owes(quota, now)));
+        spare.map(|(room, word)| (room, word, word.owes(quota, now)))
     }
 
     /// Whether all its words were ever needed at the same time: [`Set::spare`] takes the first room that is free, so the
@@ -182,7 +191,7 @@ impl Table {
             let done = if tenant.tag() == key.tag {
                 let taken = quota.take(tenant.tat(), now)?;
                 gate.swap(tenant, Word::new(key.tag, taken))
-            } else if let Some((room, word, _)) = self.seek(key, quota, now) {
+            } else if let Some((room, word)) = self.seek(key, quota, now) {
                 let taken = quota.take(word.tat(), now)?;
                 // The gate again: if the key came in by it meanwhile, the room may hold no more than a copy.
                 gate.read() == tenant && room.swap(word, Word::new(key.tag, taken))
@@ -208,7 +217,7 @@ impl Table {
     }
 
     /// A key's word outside of the gate.
-    fn seek(&self, key: Key, quota: Quota, now: Tat) -> Option<Found<'_>> {
+    fn seek(&self, key: Key, quota: Quota, now: Tat) -> Option<(&Place, Word)> {
         let set = &self.sets[key.home];
         set.fullest(key.tag, quota, now).or_else(|| {
             if set.was_crowded() { self.second(key).fullest(key.tag, quota, now) } else { None }
@@ -222,7 +231,7 @@ impl Table {
             return true;
         }
         let key = Key { home, tag: tenant.tag() };
-        let is_crowded = |(_, word, owed): &Found<'_>| word.tag() != key.tag && *owed > 0;
+        let is_crowded = |(_, word, owed): &Spare<'_>| word.tag() != key.tag && *owed > 0;
         let near = self.sets[home].spare(key.tag, quota, now);
         let spare = match near {
             Some(near) if is_crowded(&near) => {
