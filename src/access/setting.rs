@@ -56,23 +56,3 @@ fn unpack(word: u64) -> Option<Quota> {
         Quota::from_parts(parts ^ burst << width, burst as u32)
     })
 }
-
-#[cfg(all(test, not(doorbuster_loom)))]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_quota_comes_back_as_it_was_set() {
-        for (rate_per_s, burst) in
-            [(1e6, u32::MAX), (1e6, 1), (0.0001, 1), (0.0001, 109), (7.3, 400_000), (999_999.0, 3), (1.0, 1 << 20)]
-        {
-            let quota = Quota::new(rate_per_s, burst).expect("in range");
-            assert!(quota.is_some());
-            assert_eq!(Setting::new(quota).get(), quota, "{rate_per_s} {burst}");
-        }
-        let setting = Setting::new(None);
-        assert_eq!(setting.get(), None);
-        setting.set(Quota::new(3.0, 9).expect("in range"));
-        assert_eq!(setting.get(), Quota::new(3.0, 9).expect("in range"));
-    }
-}

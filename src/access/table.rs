@@ -108,7 +108,11 @@ impl Set {
         }
         let first = self.rooms.get(found.trailing_zeros() as usize)?;
         let word = first.read();
-        if found.is_power_of_two() && word.tag() == tag { Some((first, word)) } else { self.fullest_of(tag, quota, now) }
+        if found.is_power_of_two() && word.tag() == tag {
+            Some((first, word))
+        } else {
+            self.fullest_of(tag, quota, now)
+        }
     }
 
     /// The same where there are copies of it, or it has just moved.
@@ -196,8 +200,7 @@ impl Table {
                 // The gate again: if the key came in by it meanwhile, the room may hold no more than a copy.
                 gate.read() == tenant && room.swap(word, Word::new(key.tag, taken))
             } else {
-                self.make_room(key.home, tenant, quota, now)
-                    && gate.swap(tenant, Word::new(key.tag, quota.first(now)))
+                self.make_room(key.home, tenant, quota, now) && gate.swap(tenant, Word::new(key.tag, quota.first(now)))
             };
             // Somebody else changed the word: he got his, so the table as a whole goes on.
             if done {
@@ -219,9 +222,8 @@ impl Table {
     /// A key's word outside of the gate.
     fn seek(&self, key: Key, quota: Quota, now: Tat) -> Option<(&Place, Word)> {
         let set = &self.sets[key.home];
-        set.fullest(key.tag, quota, now).or_else(|| {
-            if set.was_crowded() { self.second(key).fullest(key.tag, quota, now) } else { None }
-        })
+        set.fullest(key.tag, quota, now)
+            .or_else(|| if set.was_crowded() { self.second(key).fullest(key.tag, quota, now) } else { None })
     }
 
     /// Copies the gate's tenant to where he will be found. False where that changed meanwhile.
