@@ -29,11 +29,14 @@ pub struct AddressRules {
     header: ClientIpHeader,
 }
 
+/// The first half of every IPv4 address's key. As a /64 it is multicast (ff00::/8), which is nobody's address.
+const IPV4: u64 = 0xffff_ffff_0000_0000;
+
 /// What an address is limited by: IPv4 whole, IPv6 by its /64, which one subscriber has to himself.
-pub(super) fn key(address: IpAddr) -> (u8, u64) {
+pub(super) fn key(address: IpAddr) -> u64 {
     match address.to_canonical() {
-        IpAddr::V4(address) => (4, u64::from(address.to_bits())),
-        IpAddr::V6(address) => (6, (address.to_bits() >> 64) as u64),
+        IpAddr::V4(address) => IPV4 | u64::from(address.to_bits()),
+        IpAddr::V6(address) => (address.to_bits() >> 64) as u64,
     }
 }
 

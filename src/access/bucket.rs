@@ -15,8 +15,8 @@ use crate::clock::MonoTime;
 /// Width of a time: what a word has left beside its tag.
 pub(super) const TIME_BITS: u32 = 46;
 const TIME_MASK: u64 = (1 << TIME_BITS) - 1;
-/// A tick is 62.5 ns: ticks per 125 ns.
-const TICKS_PER_125_NS: u64 = 2;
+/// A tick is 62.5 ns, two are 125: short enough for an interval of a microsecond to be exact.
+const NANOS_PER_2_TICKS: u64 = 125;
 const TICKS_PER_SECOND: f64 = 16e6;
 
 /// How far ahead of one thread's clock another's may have written: far more than two reads of a clock can lie apart.
@@ -24,7 +24,10 @@ const SKEW_TICKS: u64 = 16_000_000;
 
 /// Longest time for an empty bucket to fill: a quarter of what a word can hold, so that the past and the future can't be
 /// taken for each other. 12.7 days.
-const FILL_TICKS_MAX: u64 = 1 << (TIME_BITS - 2);
+pub(super) const FILL_TICKS_MAX: u64 = 1 << (TIME_BITS - 2);
+
+/// The interval of the lowest rate.
+pub(super) const INTERVAL_TICKS_MAX: u64 = 160_000_000_000;
 
 /// Highest and lowest rate, in attempts per second.
 const RATES: std::ops::RangeInclusive<f64> = 0.0001..=1_000_000.0;
@@ -90,33 +93,62 @@ impl Quota {
         TICKS_PER_SECOND / self.interval as f64
     }
 
+    /// The quota of these parts, which were a quota's before.
+    pub(super) fn from_parts(interval: u64, burst: u32) -> Self {
+        Self { interval, burst }
+    }
+
+    /// Ticks from one attempt to the next.
+    pub(super) fn interval(self) -> u64 {
+        self.interval
+    }
+
     /// Ticks in which an empty bucket fills. At most 2³⁸ × 2³² before it is checked.
     fn full_after(self) -> u64 {
         self.interval.saturating_mul(u64::from(self.burst))
     }
 
+    /// How much a bucket may owe and still give: all of it but one attempt. It can't wrap, nor can any sum with it, because
+    /// [`FILL_TICKS_MAX`] bounds it.
+    fn owing_max(self) -> u64 {
+        self.interval.wrapping_mul(u64::from(self.burst).wrapping_sub(1))
+    }
+
+    /// How much a bucket can owe, beyond which its time is long past.
+    fn horizon(self) -> u64 {
+        self.owing_max().wrapping_add(self.interval).wrapping_add(SKEW_TICKS)
+    }
+
     /// How far a bucket is from being full at `now`: 0 where it is, however long ago.
     pub(super) fn owes(self, tat: Tat, now: Tat) -> u64 {
-        let ahead = tat.0.wrapping_sub(now.0) & TIME_MASK;
-        if ahead > self.full_after() + SKEW_TICKS { 0 } else { ahead }
+        let ahead = tat.ahead_of(now);
+        if ahead > self.horizon() { 0 } else { ahead }
     }
 
     /// The bucket after one more attempt.
     ///
     /// # Refuses
     /// With the time until the next attempt would pass.
-    pub(super) fn take(self, owed: u64, now: Tat) -> Result<Tat, Duration> {
-        let allowed = self.full_after() - self.interval;
-        match owed.checked_sub(allowed) {
-            None | Some(0) => Ok(Tat((now.0 + owed + self.interval) & TIME_MASK)),
-            Some(missing) => Err(span(missing)),
+    pub(super) fn take(self, tat: Tat, now: Tat) -> Result<Tat, Duration> {
+        let ahead = tat.ahead_of(now);
+        if ahead <= self.owing_max() {
+            Ok(tat.after(self.interval))
+        } else if ahead > self.horizon() {
+            Ok(self.first(now))
+        } else {
+            Err(span(ahead.wrapping_sub(self.owing_max())))
         }
+    }
+
+    /// A full bucket after an attempt: it always gives.
+    pub(super) fn first(self, now: Tat) -> Tat {
+        now.after(self.interval)
     }
 }
 
 /// Rounded up to whole nanoseconds.
 fn span(ticks: u64) -> Duration {
-    Duration::from_nanos((ticks * 125).div_ceil(TICKS_PER_125_NS))
+    Duration::from_nanos((ticks * NANOS_PER_2_TICKS).div_ceil(2))
 }
 
 /// A point in time as a word keeps it: ticks modulo 2⁴⁶.
@@ -125,10 +157,16 @@ pub(super) struct Tat(u64);
 
 impl Tat {
     pub(super) fn at(now: MonoTime) -> Self {
-        // 128 bits: the product of nanoseconds and ticks passes 64 after 292 years. Rounded down, as the wait is up.
-        let ticks = u128::from(now.nanos()) * u128::from(TICKS_PER_125_NS) / 125;
-        #[expect(clippy::cast_possible_truncation, reason = "masked")]
-        Self(ticks as u64 & TIME_MASK)
+        // Rounded down, as the wait is up. The shift drops a bit after 292 years: every bucket is full then, once.
+        Self((now.nanos() << 1) / NANOS_PER_2_TICKS & TIME_MASK)
+    }
+
+    fn after(self, ticks: u64) -> Self {
+        Self(self.0.wrapping_add(ticks) & TIME_MASK)
+    }
+
+    fn ahead_of(self, now: Self) -> u64 {
+        self.0.wrapping_sub(now.0) & TIME_MASK
     }
 
     pub(super) fn from_bits(bits: u64) -> Self {

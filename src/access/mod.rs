@@ -11,6 +11,7 @@
 
 mod address;
 mod bucket;
+mod setting;
 mod table;
 
 #[cfg(all(test, doorbuster_loom))]
@@ -22,11 +23,11 @@ use std::hash::BuildHasher;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use foldhash::quality::RandomState;
 
 pub use address::{AddressRules, ClientIpHeader};
 pub use bucket::{Quota, QuotaError};
+use setting::Setting;
 use table::Table;
 
 use crate::client::Cleared;
@@ -103,7 +104,9 @@ impl<'a> Admitted<'a> {
 /// The buckets.
 #[derive(Debug)]
 pub struct Access {
-    settings: ArcSwap<AccessSettings>,
+    ip: Setting,
+    buyer: Setting,
+    sale: Setting,
     /// Keyed at random for each process: nobody outside can aim at a set.
     hasher: RandomState,
     ips: Table,
@@ -116,7 +119,9 @@ impl Access {
     #[must_use]
     pub fn new(settings: &AccessSettings) -> Self {
         Self {
-            settings: ArcSwap::from_pointee(*settings),
+            ip: Setting::new(settings.ip),
+            buyer: Setting::new(settings.buyer),
+            sale: Setting::new(settings.sale),
             hasher: RandomState::default(),
             ips: Table::new(settings.table_keys),
             buyers: Table::new(settings.table_keys),
@@ -127,7 +132,9 @@ impl Access {
     /// New quotas, from the next attempt on. What a bucket owes stays owed as long as the new quota can owe so much;
     /// beyond that it starts full. The tables keep their size.
     pub fn retune(&self, settings: &AccessSettings) {
-        self.settings.store((*settings).into());
+        self.ip.set(settings.ip);
+        self.buyer.set(settings.buyer);
+        self.sale.set(settings.sale);
     }
 
     /// At the threshold: may this address knock?
@@ -135,7 +142,7 @@ impl Access {
     /// # Refuses
     /// [`Throttled`] with [`Limit::Ip`].
     pub fn knock(&self, address: IpAddr, now: MonoTime) -> Result<Knocked, Throttled> {
-        if let Some(quota) = self.settings.load().ip {
+        if let Some(quota) = self.ip.get() {
             let hash = self.hasher.hash_one(address::key(address));
             self.ips.take(hash, quota, now).map_err(|retry_after| Throttled {
                 limit: Limit::Ip,
@@ -151,13 +158,12 @@ impl Access {
     /// # Refuses
     /// [`Throttled`] with [`Limit::Buyer`] or [`Limit::Sale`].
     pub fn admit<'a>(&self, _knocked: Knocked, cleared: Cleared<'a>, now: MonoTime) -> Result<Admitted<'a>, Throttled> {
-        let settings = self.settings.load();
-        if let Some(quota) = settings.buyer {
+        if let Some(quota) = self.buyer.get() {
             let hash = self.hasher.hash_one(cleared.buyer().as_str());
             let taken = self.buyers.take(hash, quota, now);
             taken.map_err(|retry_after| Throttled { limit: Limit::Buyer, quota, retry_after })?;
         }
-        if let Some(quota) = settings.sale {
+        if let Some(quota) = self.sale.get() {
             let hash = self.hasher.hash_one(cleared.sale());
             let taken = self.sales.take(hash, quota, now);
             taken.map_err(|retry_after| Throttled { limit: Limit::Sale, quota, retry_after })?;

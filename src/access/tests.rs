@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
+use super::setting::Setting;
 use super::table::Table;
 use super::*;
 
@@ -86,6 +87,33 @@ fn a_flood_of_other_keys_neither_frees_those_who_keep_knocking_nor_refuses_newco
     }
     assert!(table.evicted() > 0, "the flood was ten times the table");
     assert_eq!(hot_passed, 64 * 4, "a hot key was forgotten, or got less than its burst");
+}
+
+#[test]
+fn every_quota_comes_back_as_it_was_set() {
+    let setting = Setting::new(None);
+    assert_eq!(setting.get(), None);
+    for (rate_per_s, burst) in
+        [(1e6, u32::MAX), (1e6, 1), (0.0001, 1), (0.0001, 109), (7.3, 400_000), (999_999.0, 3), (1.0, 1 << 20)]
+    {
+        let quota = quota(rate_per_s, burst);
+        setting.set(Some(quota));
+        assert_eq!(setting.get(), Some(quota), "{rate_per_s} {burst}");
+    }
+}
+
+/// Every key has had its one attempt and is refused from then on: whoever passes was forgotten.
+#[test]
+fn a_table_of_sixteen_bytes_a_key_decides_wrongly_less_than_once_in_a_thousand() {
+    const KEYS: u64 = 1 << 15;
+    let (table, quota) = (Table::new(2 << 15), quota(0.001, 1));
+    for key in 0..KEYS {
+        assert!(table.take(spread(key), quota, at(1_000_000 + key)).is_ok());
+    }
+    // In the order in which they came, so that whoever was forgotten for another finds him on his own place.
+    let rounds = (1..=8).flat_map(|round| (0..KEYS).map(move |key| (key, at(1_000_000 + round * KEYS + key))));
+    let wrong = rounds.filter(|(key, now)| table.take(spread(*key), quota, *now).is_ok()).count();
+    assert!(wrong < 8 * KEYS as usize / 1_000, "{wrong} of {} decisions", 8 * KEYS);
 }
 
 #[test]
