@@ -11,15 +11,33 @@ use crossbeam_utils::CachePadded;
 use crate::offer::Phase;
 use crate::sync::{AtomicU64, Ordering, yield_now};
 
-/// Phase in the two lowest bits, feet above them.
+/// Phase in the two lowest bits, above them which side of the gate newcomers take, above that the feet on either side.
+///
+/// Two sides, so that whoever waits for those who are inside doesn't wait for those who come after them: he sends newcomers
+/// to the other side first.
 #[derive(Debug)]
 pub(super) struct Gate {
     word: CachePadded<AtomicU64>,
 }
 
-/// One foot, in units of the word.
-const FOOT: u64 = 1 << 2;
-const PHASE_MASK: u64 = FOOT - 1;
+const PHASE_MASK: u64 = 0b11;
+/// Newcomers take the right side.
+const RIGHT: u64 = 1 << 2;
+/// One foot on the left side: up to 2³⁰ of them, far more than threads.
+const LEFT_FOOT: u64 = 1 << 3;
+/// One foot on the right side.
+const RIGHT_FOOT: u64 = 1 << 33;
+
+/// The newcomers' foot.
+const fn foot(word: u64) -> u64 {
+    if word & RIGHT == 0 { LEFT_FOOT } else { RIGHT_FOOT }
+}
+
+/// Whether there is a foot of that side.
+const fn has_feet(word: u64, foot: u64) -> bool {
+    let above = if foot == LEFT_FOOT { word % RIGHT_FOOT } else { word };
+    above >= foot
+}
 
 const fn bits(phase: Phase) -> u64 {
     match phase {
@@ -59,9 +77,9 @@ impl Gate {
         // or refuses it.
         self.word
             .fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| {
-                (phase_of(word) == Phase::Live).then_some(word + FOOT)
+                (phase_of(word) == Phase::Live).then_some(word + foot(word))
             })
-            .map(|_| Underway { gate: self })
+            .map(|word| Underway { gate: self, foot: foot(word) })
             .map_err(phase_of)
     }
 
@@ -72,19 +90,21 @@ impl Gate {
             self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| Some(word & !PHASE_MASK | bits(phase)));
     }
 
-    /// Sets a phase that isn't live, and waits until nobody has a foot in the gate.
+    /// Sets a phase that isn't live, and waits until nobody has a foot in the gate: the other side is empty since the last
+    /// time somebody settled.
     pub(super) fn close(&self, phase: Phase) {
         self.set(phase);
         self.settle();
     }
 
-    /// Waits for a moment at which nobody has a foot in the gate: who got in before this call has left then. That takes
-    /// microseconds, because a foot is never kept across a wait.
+    /// Waits until everybody who got in before this call has left. That takes microseconds, because a foot is never kept
+    /// across a wait, and newcomers don't prolong it. One caller at a time: the keeper.
     pub(super) fn settle(&self) {
-        // A swap that changes nothing, not a load: who steps in after it acquires what was changed before this call, such
-        // as newer terms; who stepped in before it is seen here. A load could miss a foot that misses the change.
-        let mut word = self.word.fetch_or(0, Ordering::AcqRel);
-        while word >= FOOT {
+        // A swap, not a load: who steps in after it acquires what was changed before this call, such as newer terms; who
+        // stepped in before it is seen here. A load could miss a foot that misses the change.
+        let mut word = self.word.fetch_xor(RIGHT, Ordering::AcqRel);
+        let left_behind = foot(word);
+        while has_feet(word, left_behind) {
             yield_now();
             // Acquire: pairs with the release of the last foot, so its order is in the queue before we go on.
             word = self.word.load(Ordering::Acquire);
@@ -97,11 +117,40 @@ impl Gate {
 #[must_use]
 pub struct Underway<'a> {
     gate: &'a Gate,
+    /// On which side it stands.
+    foot: u64,
 }
 
 impl Drop for Underway<'_> {
     fn drop(&mut self) {
         // Release: the order that went into the queue happened before the gate counts as empty.
-        self.gate.word.fetch_sub(FOOT, Ordering::Release);
+        self.gate.word.fetch_sub(self.foot, Ordering::Release);
+    }
+}
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn settling_waits_for_those_inside_and_not_for_who_comes_after_them() {
+        let gate = Gate::new(Phase::Live);
+        let early = gate.step_in().expect("the gate is open");
+        std::thread::scope(|scope| {
+            let settling = scope.spawn(|| gate.settle());
+            // Newcomers are sent to the other side as soon as the keeper has begun to wait.
+            let late = loop {
+                let late = gate.step_in().expect("the gate is open");
+                if late.foot != early.foot {
+                    break late;
+                }
+            };
+            assert!(!settling.is_finished(), "somebody is inside who came before");
+            drop(early);
+            settling.join().expect("settled although somebody who came later is inside");
+            drop(late);
+        });
+        gate.close(Phase::Ended);
+        assert_eq!(gate.word.load(Ordering::Relaxed) & !(RIGHT | PHASE_MASK), 0, "every foot has left");
     }
 }

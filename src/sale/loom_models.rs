@@ -79,3 +79,33 @@ fn loom_who_steps_in_after_the_terms_have_settled_reads_the_new_ones() {
         assert!(by_limit == 1 || seen == 1, "an order by the old terms was queued after they had settled");
     });
 }
+
+/// The other side is empty when newcomers are sent there again.
+///
+/// | taker | keeper, after he has settled twice |
+/// | --- | --- |
+/// | got in before the second time, still inside | forbidden |
+/// | got in after it | allowed |
+#[test]
+fn loom_settling_twice_waits_for_either_side() {
+    loom::model(|| {
+        let gate = Arc::new(Gate::new(Phase::Live));
+        let (limit, queued) = (Arc::new(AtomicU32::new(2)), Arc::new(AtomicU32::new(0)));
+        let taker = {
+            let (gate, limit, queued) = (Arc::clone(&gate), Arc::clone(&limit), Arc::clone(&queued));
+            thread::spawn(move || {
+                let _underway = gate.step_in().expect("the sale stays live");
+                // Relaxed: only the gate orders these; that is what is on trial.
+                let limit = limit.load(Ordering::Relaxed);
+                queued.fetch_add(1, Ordering::Relaxed);
+                limit
+            })
+        };
+        gate.settle();
+        limit.store(1, Ordering::Relaxed);
+        gate.settle();
+        let seen = queued.load(Ordering::Relaxed);
+        let by_limit = taker.join().expect("the taker doesn't panic");
+        assert!(by_limit == 1 || seen == 1, "an order by the old terms was queued after they had settled");
+    });
+}
