@@ -112,8 +112,8 @@ impl House {
         tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
         let office = door::office_routes(Arc::new(self.office()));
         let (close_office, closing_office) = watch::channel(false);
-        let office = axum::serve(self.office_socket, office).with_graceful_shutdown(until(closing_office));
-        let office = tokio::spawn(office.into_future());
+        let deadlines = self.shop.deadlines;
+        let office = tokio::spawn(door::serve_office(self.office_socket, office, deadlines, until(closing_office)));
         let (close_shop, closing_shop) = watch::channel(false);
         let (mut broken, socket) = (self.broken.clone(), self.shop_socket);
         let closing = async {

@@ -23,7 +23,7 @@ mod worker;
 pub use connection::Deadlines;
 pub use identity::IdentityMode;
 pub use listener::{Caps, Workers};
-pub use office::{Credentials, Office, routes as office_routes};
+pub use office::{Credentials, Office, routes as office_routes, serve as serve_office};
 pub use shop::{Limits, Shop};
 pub use stream::Streams;
 

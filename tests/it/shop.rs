@@ -58,6 +58,10 @@ impl Shop {
         self.public
     }
 
+    pub(crate) fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -1,7 +1,7 @@
 //! Clients that keep the shop waiting, leave half-way or bring too many of their kind.
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 
 use crate::hostile::{STOCK, attempt_with, open, unharmed};
 use crate::plan::{Plan, SALE, Sale};
@@ -10,8 +10,8 @@ use crate::wire::{PATIENCE, Request, Wire, eventually};
 
 /// A connection's end, waited for: it comes by the shop's own deadline, not by ours.
 #[track_caller]
-fn is_hung_up_on(shop: &Shop, bytes: &[u8]) {
-    let mut stream = TcpStream::connect(shop.public()).expect("the shop takes connections");
+fn is_hung_up_on(address: SocketAddr, bytes: &[u8]) {
+    let mut stream = TcpStream::connect(address).expect("the shop takes connections");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
     stream.write_all(bytes).expect("the shop listens");
     let mut answer = Vec::new();
@@ -26,13 +26,29 @@ fn is_hung_up_on(shop: &Shop, bytes: &[u8]) {
 #[test]
 fn who_keeps_a_connection_waiting_loses_it() {
     let shop = open();
-    is_hung_up_on(&shop, b"");
-    is_hung_up_on(&shop, b"PO");
-    is_hung_up_on(&shop, b"POST / HTTP/1.1\r\nhost: s\r\n");
-    is_hung_up_on(&shop, attempt_with("content-type: application/json\r\ncontent-length: 14\r\n", "{").as_bytes());
+    is_hung_up_on(shop.public(), b"");
+    is_hung_up_on(shop.public(), b"PO");
+    is_hung_up_on(shop.public(), b"POST / HTTP/1.1\r\nhost: s\r\n");
+    is_hung_up_on(
+        shop.public(),
+        attempt_with("content-type: application/json\r\ncontent-length: 14\r\n", "{").as_bytes(),
+    );
     let chunked = "content-type: application/json\r\ntransfer-encoding: chunked\r\n";
-    is_hung_up_on(&shop, attempt_with(chunked, "e\r\n{\"quan").as_bytes());
-    is_hung_up_on(&shop, b"GET /healthz HTTP/1.1\r\nhost: s\r\n\r\n");
+    is_hung_up_on(shop.public(), attempt_with(chunked, "e\r\n{\"quan").as_bytes());
+    is_hung_up_on(shop.public(), b"GET /healthz HTTP/1.1\r\nhost: s\r\n\r\n");
+    unharmed(&shop, 0);
+}
+
+#[test]
+fn who_keeps_the_office_waiting_loses_his_connection_too() {
+    let shop = open();
+    is_hung_up_on(shop.admin(), b"");
+    is_hung_up_on(shop.admin(), b"GET / HTTP/1.1\r\nhost: s\r\n");
+    is_hung_up_on(
+        shop.admin(),
+        b"POST /v1/admin/session HTTP/1.1\r\nhost: s\r\ncontent-type: application/json\r\ncontent-length: 14\r\n\r\n{",
+    );
+    is_hung_up_on(shop.admin(), b"GET /healthz HTTP/1.1\r\nhost: s\r\n\r\n");
     unharmed(&shop, 0);
 }
 

@@ -6,6 +6,7 @@
 mod change;
 mod comparison;
 mod guard;
+mod listener;
 mod problem;
 mod show;
 
@@ -19,6 +20,7 @@ use axum::routing::{get, patch, post};
 use tower_http::csrf::CsrfLayer;
 
 pub use guard::Credentials;
+pub use listener::serve;
 use problem::Problem;
 
 use super::shop::healthz;
