@@ -46,7 +46,7 @@ fn open(dir: &tempfile::TempDir) -> (Ledger, Writer) {
         let offer = Arc::new(Offer { sale, items });
         let created = Event::SaleCreated { sale: SaleNo(0), first_item: ItemNo(0), offer };
         drop(ledger.record(created).expect("a place"));
-        drop(ledger.record(Event::SaleOpened(SaleNo(0))).expect("a place"));
+        drop(ledger.record(Event::SaleOpened(SaleNo(0), WallTime::from_micros(0))).expect("a place"));
         writer.turn();
     }
     (ledger, writer)

@@ -87,6 +87,12 @@ impl Keeper {
         self.funnel.ledger.record(event)?.await.map(drop)
     }
 
+    /// Looks at the shop at a moment at which no change is half made. Not from an async context: it waits.
+    pub fn between_changes<T>(&self, look: impl FnOnce() -> T) -> T {
+        let _acting = self.acting.blocking_lock();
+        look()
+    }
+
     fn sale(&self, id: &str) -> Result<&Sale, Unchanged> {
         self.funnel.sales.find_sale(id).ok_or(Unchanged::SaleNotFound)
     }
@@ -299,10 +305,12 @@ impl Keeper {
     pub async fn open_and_end_what_is_due(&self) {
         let _acting = self.acting.lock().await;
         for sale in self.funnel.sales.sales() {
-            let done = match due(sale, self.clock.now().wall) {
+            let now = self.clock.now().wall;
+            let done = match due(sale, now) {
                 None => continue,
                 Some(Due::Open) => {
-                    self.record(Event::SaleOpened(sale.no())).await.map(|()| sale.open()).map_err(Unchanged::from)
+                    let opened = Event::SaleOpened(sale.no(), now);
+                    self.record(opened).await.map(|()| sale.open()).map_err(Unchanged::from)
                 }
                 Some(Due::End) => self.close(sale, Phase::Ended).await.map(drop),
             };

@@ -169,7 +169,7 @@ fn fold(connection: &Connection, deltas: &mut Deltas, event: &Event) -> Result<(
             update_sale(connection, *sale, terms)?;
             insert_items(connection, *sale, *first_item, added)
         }
-        Event::SaleOpened(sale) | Event::SaleResumed(sale) => set_phase(connection, *sale, Phase::Live),
+        Event::SaleOpened(sale, _) | Event::SaleResumed(sale) => set_phase(connection, *sale, Phase::Live),
         Event::SalePaused(sale) => set_phase(connection, *sale, Phase::Paused),
         Event::SaleEnded(sale) => set_phase(connection, *sale, Phase::Ended),
         Event::StockAdded { item, units, .. } => change_stock(connection, *item, i64::from(*units)),

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::row::EventKind;
+use crate::clock::WallTime;
 use crate::ids::{ItemNo, SaleNo};
 use crate::money::MoneyText;
 use crate::offer::{ItemTerms, Offer, SaleTerms};
@@ -37,8 +38,9 @@ pub enum Event {
         /// The added items; often none.
         added: Arc<[ItemTerms]>,
     },
-    /// The sale went live for the first time.
-    SaleOpened(SaleNo),
+    /// The sale went live for the first time, at that time by the clock that decided it: the log may say later, never
+    /// earlier, even if the clock is set back in between.
+    SaleOpened(SaleNo, WallTime),
     /// The sale was paused.
     SalePaused(SaleNo),
     /// The sale went on.
@@ -74,7 +76,7 @@ impl Event {
         match self {
             Self::SaleCreated { .. } => EventKind::SaleCreated,
             Self::SaleChanged { .. } => EventKind::SaleChanged,
-            Self::SaleOpened(_) => EventKind::SaleOpened,
+            Self::SaleOpened(..) => EventKind::SaleOpened,
             Self::SalePaused(_) => EventKind::SalePaused,
             Self::SaleResumed(_) => EventKind::SaleResumed,
             Self::SaleEnded(_) => EventKind::SaleEnded,

@@ -48,8 +48,10 @@ pub enum LedgerState {
 pub struct LedgerHealth {
     /// What it does.
     pub state: LedgerState,
-    /// Events that wait to be written.
+    /// Events that wait or are being written.
     pub queued: u64,
+    /// The same, and those that have a place and are still to come: 0 means that memory and log agree.
+    pub underway: u64,
     /// Events that may wait.
     pub capacity: u64,
     /// Events in the log, earlier runs included.
@@ -112,6 +114,7 @@ impl Board {
         LedgerHealth {
             state,
             queued: places.queued(),
+            underway: places.underway(),
             capacity: places.capacity(),
             events: figures.events,
             orders: figures.orders,

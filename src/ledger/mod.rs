@@ -202,6 +202,7 @@ impl OpenLedger {
             ack: self.settings.ack,
             last: Turn::default(),
             batch: Vec::new(),
+            undecided: 0,
             outbox: Outbox::default(),
             failed: None,
             _lock: self.lock,

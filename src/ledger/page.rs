@@ -104,7 +104,10 @@ impl Tally {
                 self.add_items(*sale, *first_item, added.iter().map(|item| item.stock))?;
                 return Ok(None);
             }
-            Event::SaleOpened(sale) | Event::SalePaused(sale) | Event::SaleResumed(sale) | Event::SaleEnded(sale) => {
+            Event::SaleOpened(sale, _)
+            | Event::SalePaused(sale)
+            | Event::SaleResumed(sale)
+            | Event::SaleEnded(sale) => {
                 self.known(*sale)?;
                 return Ok(None);
             }
@@ -201,7 +204,12 @@ impl<'a> Page<'a> {
     ) -> Result<(), E> {
         let head = &mut self.tally.head;
         row.seq = head.seq + 1;
-        row.at_us = head.at_us.max(self.now.micros());
+        // Not before it was decided: a clock that was set back since doesn't open a sale too early.
+        let decided_us = match event {
+            Some(Event::SaleOpened(_, decided)) => decided.micros(),
+            _ => i64::MIN,
+        };
+        row.at_us = head.at_us.max(self.now.micros()).max(decided_us);
         *head = Head { seq: row.seq, at_us: row.at_us, hash: row.link(&head.hash) };
         write(Line { row, hash: &head.hash, event, at_least })
     }
@@ -252,7 +260,7 @@ fn row_of<'a>(event: &'a Event, detail: Option<&'a str>) -> EventRow<'a> {
     match event {
         Event::SaleCreated { sale, .. }
         | Event::SaleChanged { sale, .. }
-        | Event::SaleOpened(sale)
+        | Event::SaleOpened(sale, _)
         | Event::SalePaused(sale)
         | Event::SaleResumed(sale)
         | Event::SaleEnded(sale) => of_sale(sale),

@@ -128,7 +128,7 @@ impl Places {
         }
     }
 
-    /// Says that the writer has taken `count` entries out of the queue.
+    /// Says that `count` entries that the writer has taken out of the queue are decided.
     pub(super) fn took(&self, count: usize) {
         self.word.fetch_sub(QUEUED_ONE * count as u64, Ordering::AcqRel);
     }
@@ -212,8 +212,15 @@ impl Places {
         self.load() & REFUSING != 0
     }
 
+    /// Entries that wait or are being written.
     pub(super) fn queued(&self) -> u64 {
         queued(self.load())
+    }
+
+    /// The same, and those whose places are reserved: everything that memory has and the log may not have yet.
+    pub(super) fn underway(&self) -> u64 {
+        let word = self.load();
+        queued(word) + reserved(word)
     }
 
     pub(super) fn capacity(&self) -> u64 {

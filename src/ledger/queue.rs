@@ -84,13 +84,18 @@ impl Queue {
         self.places.filled(haste, self.enough.load(Ordering::Relaxed));
     }
 
-    /// Takes up to `most` entries out, in their order.
-    pub(super) fn take(&self, into: &mut Vec<Entry>, most: usize) {
+    /// Takes up to `most` entries out, in their order, and says how many. Their places stay taken until
+    /// [`Queue::decided`]: what is being written is still on its way.
+    pub(super) fn take(&self, into: &mut Vec<Entry>, most: usize) -> usize {
         let before = into.len();
         let count = usize::try_from(self.places.queued()).unwrap_or(most).min(most);
         into.extend(std::iter::from_fn(|| self.entries.pop()).take(count));
-        // After the pops: a place is free when its cell is.
-        self.places.took(into.len() - before);
+        into.len() - before
+    }
+
+    /// Frees the places of so many entries that were taken out: memory and log agree about them.
+    pub(super) fn decided(&self, count: usize) {
+        self.places.took(count);
     }
 
     /// Lets entries come together: until `enough` are there, an urgent one comes or `span` is over.

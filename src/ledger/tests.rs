@@ -174,7 +174,7 @@ impl House {
         let (ledger, writer) = open.by_hand(Box::new(Listener(Arc::clone(&ears))));
         let mut house = Self { dir, clock, ears, ledger, writer };
         let created = house.record(created(0, 0, &[stock]));
-        let opened = house.record(Event::SaleOpened(SALE));
+        let opened = house.record(Event::SaleOpened(SALE, WallTime::from_micros(0)));
         house.writer.turn();
         assert_eq!((created.peek(), opened.peek()), (Some(Ok(Stored::Disk)), Some(Ok(Stored::Disk))));
         house

@@ -54,6 +54,8 @@ pub struct Writer {
     pub(super) last: Turn,
     /// What is being written; kept here so that a panic doesn't lose it.
     pub(super) batch: Vec<Entry>,
+    /// How many of the batch still have their places.
+    pub(super) undecided: usize,
     pub(super) outbox: Outbox,
     /// Whether it has failed, and why, until the house has been told.
     pub(super) failed: Option<Option<String>>,
@@ -87,14 +89,26 @@ impl Writer {
     /// Writes one batch of what is queued. Says how many events it decided; 0 where none were waiting.
     pub fn turn(&mut self) -> usize {
         self.batch.clear();
-        self.commons.queue.take(&mut self.batch, BATCH_MAX);
-        let count = self.batch.len();
+        let count = self.take();
         if count > 0 {
             self.write(0..count);
+            self.publish();
+            self.decided();
             self.tidy();
             self.publish();
         }
         count
+    }
+
+    fn take(&mut self) -> usize {
+        let count = self.commons.queue.take(&mut self.batch, BATCH_MAX);
+        self.undecided += count;
+        count
+    }
+
+    /// After the figures are published: who sees nothing on its way sees what became of it.
+    fn decided(&mut self) {
+        self.commons.queue.decided(std::mem::take(&mut self.undecided));
     }
 
     /// Asks a disk that has refused whether it has room again; does nothing where it hasn't refused.
@@ -295,10 +309,10 @@ impl Writer {
     fn tell_unknown(&mut self) {
         loop {
             self.tell(0..self.batch.len(), Outcome::Unknown);
+            self.decided();
             self.deliver();
             self.batch.clear();
-            self.commons.queue.take(&mut self.batch, BATCH_MAX);
-            if self.batch.is_empty() {
+            if self.take() == 0 {
                 return;
             }
         }

@@ -202,3 +202,32 @@ fn a_crowd_that_hammers_a_scarce_item_keeps_both_promises() {
     assert!(told.units_by_buyer().values().all(|units| *units <= 2), "{:?}", told.units_by_buyer());
     reconcile(&shop, &told, crowd);
 }
+
+#[test]
+fn memory_agrees_with_the_log_whenever_it_is_asked_while_a_crowd_buys_and_stock_changes() {
+    let crowd = crowd();
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, crowd).limit(1)));
+    let is_over = std::sync::atomic::AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let path = format!("/v1/admin/sales/{SALE}/items/{SKU}/stock");
+            // Relaxed: a flag that ends a loop.
+            while !is_over.load(Ordering::Relaxed) {
+                shop.change(&path, Some(&json!({ "add": 3 })));
+                shop.change(&path, Some(&json!({ "add": -1 })));
+            }
+        });
+        let asker = scope.spawn(|| {
+            let mut asked = 0;
+            while !is_over.load(Ordering::Relaxed) {
+                let report = shop.office(Request::get("/v1/admin/audit")).json();
+                assert_eq!(report["violations"], json!([]), "{report:#}");
+                asked += 1;
+            }
+            asked
+        });
+        stampede(&shop, crowd, stranger);
+        is_over.store(true, Ordering::Relaxed);
+        assert!(asker.join().expect("memory agreed") > 0);
+    });
+}

@@ -64,7 +64,7 @@ fn events_that_contradict_the_log_are_refused() {
         created(0, 1, &[1]),
         created(2, 1, &[1]),
         created(1, 5, &[1]),
-        Event::SaleOpened(SaleNo(9)),
+        Event::SaleOpened(SaleNo(9), WallTime::from_micros(0)),
         Event::SaleChanged { sale: SaleNo(9), terms: nobody(), first_item: ItemNo(1), added: Arc::new([]) },
         Event::SaleChanged { sale: SALE, terms: nobody(), first_item: ItemNo(3), added: Arc::new([item("x", 1)]) },
         Event::SaleChanged { sale: SALE, terms: nobody(), first_item: ItemNo(1), added: Arc::new([item("sku-0", 1)]) },
@@ -200,7 +200,10 @@ fn a_writer_that_dies_leaves_nobody_waiting() {
     let (_dir, ledger) = started([Luck::Good, Luck::Panics], Box::new(Listener(Arc::clone(&ears))));
     assert_eq!(wait(ledger.record(created(0, 0, &[9])).unwrap()), Ok(Stored::Disk));
     let slot = ledger.slot().unwrap();
-    assert_eq!(wait(ledger.record(Event::SaleOpened(SALE)).unwrap()), Err(Unwritten::OutcomeUnknown));
+    assert_eq!(
+        wait(ledger.record(Event::SaleOpened(SALE, WallTime::from_micros(0))).unwrap()),
+        Err(Unwritten::OutcomeUnknown)
+    );
     let order = order("late", 1);
     let late = ledger.accept(slot, Arc::clone(&order), DeskId::NONE);
     assert_eq!(wait(late), Err(Unwritten::OutcomeUnknown), "a place that was given is a place that can be filled");

@@ -230,3 +230,18 @@ fn a_batch_of_any_size_is_stored_to_its_last_row() {
         assert_eq!(rows, before + size, "a batch of {size}");
     }
 }
+
+#[test]
+fn a_clock_that_is_set_back_does_not_open_a_sale_before_its_time() {
+    let mut house = House::with_stock(1);
+    drop(house.record(created(1, 1, &[1])));
+    // The keeper decided an hour from now, by a clock that has been set back since.
+    let decided = NINE.after(std::time::Duration::from_secs(3600));
+    drop(house.record(Event::SaleOpened(SaleNo(1), decided)));
+    drop(house.place(&order("a", 1)));
+    house.writer.turn();
+    let at = |seq: i64| -> i64 {
+        house.look().query_row("SELECT at_us FROM events WHERE seq = ?1", [seq], |row| row.get(0)).unwrap()
+    };
+    assert_eq!([at(3), at(4), at(5)], [NINE.micros(), decided.micros(), decided.micros()]);
+}
