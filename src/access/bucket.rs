@@ -158,7 +158,7 @@ pub(super) struct Tat(u64);
 impl Tat {
     pub(super) fn at(now: MonoTime) -> Self {
         // Rounded down, as the wait is up. The shift drops a bit after 292 years: every bucket is full then, once.
-        Self((now.nanos() << 1) / NANOS_PER_2_TICKS & TIME_MASK)
+        Self(((now.nanos() << 1) / NANOS_PER_2_TICKS) & TIME_MASK)
     }
 
     fn after(self, ticks: u64) -> Self {
