@@ -8,6 +8,8 @@
 //! | `limiter` | nothing, on either side: a tick that the bench moves by hand |
 //! | `limiter-clock` | a read of the clock per attempt on either side, each by its own |
 //!
+//! `limiter/nothing/loop` is what the loop itself costs, which is in all of them.
+//!
 //! In the house a request's time is read once, for all that is decided about it: there it is `limiter` for us, and for
 //! governor, which always reads its own clock, `limiter-clock`.
 
@@ -113,8 +115,15 @@ const CASES: [Case; 4] = [
     Case { name: "no/1M-keys", crowd: CROWD, interval: Duration::from_secs(3_600), burst: 1 },
 ];
 
+const NOTHING: Case = Case { name: "nothing", crowd: CROWD, interval: Duration::ZERO, burst: 0 };
+
 fn limiter(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("limiter");
+    let tick = Tick::new();
+    measure(&mut group, "loop", &NOTHING, |key| {
+        tick.advance();
+        let _ = black_box((address(key), tick.mono()));
+    });
     for case in CASES {
         let (tick, access) = (Tick::new(), ours(&case));
         measure(&mut group, "ours", &case, |key| {

@@ -18,7 +18,9 @@
 //! set is crowded as well, the word of both that owes the least gives way: its key is forgotten, which lets it have some
 //! more (fails open, counted). Keys that keep knocking owe the most, and stay.
 //!
-//! **Invariant:** as long as the keys that owe something fit their sets, no key gets more than its quota.
+//! **Invariant:** as long as the keys that owe something fit their sets, no key gets more than its quota. (The race that
+//! is left: a thread stands still in the middle of such a copy for as long as the bucket takes to fill, and two others hit
+//! that bucket at the very moment of its wake-up. One attempt more may pass.)
 
 use super::bucket::{Quota, TIME_BITS, Tat};
 use crate::clock::MonoTime;
