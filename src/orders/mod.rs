@@ -5,6 +5,8 @@
 //! **Invariant:** an order is in the book from the moment at which it can't fail any more, or is taken out again when the
 //! ledger has said that it isn't stored.
 
+pub mod notice;
+
 use std::sync::Arc;
 
 use dashmap::DashMap;
