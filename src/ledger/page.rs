@@ -6,6 +6,7 @@
 //! **Invariant:** `seq` is dense, `at_us` never goes back, each row's hash covers the row before it.
 
 use super::event::{Event, SaleDetail};
+use super::moves::Move;
 use super::queue::Entry;
 use super::row::{EventKind, EventRow, GENESIS, Hash};
 use crate::clock::WallTime;
@@ -23,6 +24,8 @@ pub(super) enum BadEvent {
     NoSuchSale,
     #[error("there is no such item in this sale")]
     NoSuchItem,
+    #[error("its order is not in the log")]
+    NotPlaced,
     #[error("its terms cannot be written as JSON")]
     Unwritable,
 }
@@ -111,6 +114,14 @@ impl Tally {
             Event::StockAdded { sale, item, units } => (*sale, *item, i64::from(*units)),
             Event::StockTaken { sale, item, units } => (*sale, *item, -i64::from(*units)),
             Event::OrderPlaced(order) => (order.terms.sale, order.terms.item, -i64::from(order.terms.quantity.units())),
+            Event::OrderMoved(moved) => {
+                let (order, terms) = (moved.order(), &moved.order().terms);
+                // Its units would be given back by a row that belongs to somebody else.
+                if order.noted_seq() == 0 {
+                    return Err(BadEvent::NotPlaced);
+                }
+                (terms.sale, terms.item, moved.kind().shift(terms.quantity.units()).available())
+            }
         };
         let tally = self.item(sale, item)?;
         let before = tally.available;
@@ -146,12 +157,13 @@ pub(super) struct Page<'a> {
     undo: Undo,
     /// When it is written: each row's time, unless an earlier row is later.
     now: WallTime,
+    is_kept: bool,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(entries: &'a [Entry], tally: &'a mut Tally, now: WallTime) -> Self {
         let undo = Undo { head: tally.head, sales: tally.sales, items: tally.items.len(), available: Vec::new() };
-        Self { entries, tally, undo, now }
+        Self { entries, tally, undo, now, is_kept: false }
     }
 
     /// The log's last number before this page.
@@ -165,6 +177,7 @@ impl<'a> Page<'a> {
         self.undo.head = self.tally.head;
         self.undo.sales = self.tally.sales;
         self.undo.items = self.tally.items.len();
+        self.is_kept = true;
     }
 
     /// Makes the rows, in order, and hands each to `write`. May be done once.
@@ -216,6 +229,13 @@ impl Drop for Page<'_> {
     /// A page that wasn't kept was never made.
     fn drop(&mut self) {
         self.tally.unmake(&mut self.undo);
+        if !self.is_kept {
+            for entry in self.entries {
+                if let Event::OrderPlaced(order) = &entry.event {
+                    order.note_seq(0);
+                }
+            }
+        }
     }
 }
 
@@ -242,6 +262,9 @@ fn detail_of(event: &Event) -> Result<Option<String>, BadEvent> {
     let detail = match event {
         Event::SaleCreated { first_item, offer, .. } => SaleDetail::of(&offer.sale, *first_item, &offer.items),
         Event::SaleChanged { terms, first_item, added, .. } => SaleDetail::of(terms, *first_item, added),
+        Event::OrderMoved(moved) => {
+            return serde_json::to_string(&moved.detail()).map(Some).map_err(|_| BadEvent::Unwritable);
+        }
         _ => return Ok(None),
     };
     serde_json::to_string(&detail).map(Some).map_err(|_| BadEvent::Unwritable)
@@ -260,6 +283,20 @@ fn row_of<'a>(event: &'a Event, detail: Option<&'a str>) -> EventRow<'a> {
             EventRow { item: Some(i64::from(item.0)), quantity: Some(i64::from(*units)), ..of_sale(sale) }
         }
         Event::OrderPlaced(order) => order_row(order),
+        Event::OrderMoved(moved) => move_row(moved, detail),
+    }
+}
+
+fn move_row<'a>(moved: &'a Move, detail: Option<&'a str>) -> EventRow<'a> {
+    let terms = &moved.order().terms;
+    EventRow {
+        item: Some(i64::from(terms.item.0)),
+        order_id: Some(terms.id.as_bytes()),
+        buyer: Some(terms.buyer.as_str()),
+        quantity: Some(i64::from(terms.quantity.units())),
+        expires_at_us: moved.deadline().map(WallTime::micros),
+        detail,
+        ..blank(moved.kind().event().word(), i64::from(terms.sale.0))
     }
 }
 

@@ -9,11 +9,12 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, Rows};
 
 use super::fault::LedgerFault;
+use super::moves::{MoveDetail, MoveKind};
 use super::page::{ItemTally, Tally, committed};
 use super::row::EventKind;
 use super::tail::check_tail;
 use crate::clock::WallTime;
-use crate::ids::{BuyerRef, ItemNo, KeyRef, OrderId, Quantity, SaleId, SaleNo, Sku};
+use crate::ids::{BuyerId, BuyerRef, ItemNo, KeyRef, MessageId, OrderId, PaymentId, Quantity, SaleId, SaleNo, Sku};
 use crate::money::Money;
 use crate::offer::{ItemTerms, Phase, SaleTerms};
 use crate::order::{Ack, Order, OrderState, OrderTerms, Stored};
@@ -53,8 +54,32 @@ pub struct Recovered {
     pub items: Vec<RecoveredItem>,
     /// All orders, whatever their state, in the order of the log.
     pub orders: Vec<Arc<Order>>,
+    /// What else the moves of the orders leave to be known.
+    pub moves: RecoveredMoves,
     /// How many events there are.
     pub events: u64,
+}
+
+/// What the moves of orders leave to be known, beside where each order stands.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RecoveredMoves {
+    /// Messages that have been acted on.
+    pub messages: Vec<MessageId>,
+    /// Orders that were paid by a payment with an id.
+    pub payments: Vec<(OrderId, PaymentId)>,
+    /// Holds that ran out, and orders that were paid all the same, in the order of the log.
+    pub strikes: Vec<Strike>,
+}
+
+/// A hold ran out, or was made good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strike {
+    /// In which sale.
+    pub sale: SaleNo,
+    /// Whose it was.
+    pub buyer: BuyerId,
+    /// When it ran out; none: the order was paid after all.
+    pub at: Option<WallTime>,
 }
 
 /// What a row lacks, before anybody knows which row it is.
@@ -82,7 +107,7 @@ impl Flaw {
 pub(super) fn recover(connection: &Connection) -> Result<(Recovered, Tally), LedgerFault> {
     let sales = read_sales(connection).map_err(|flaw| flaw.at(None))?;
     let items = read_items(connection, sales.len()).map_err(|flaw| flaw.at(None))?;
-    let (orders, last) = read_orders(connection, &items)?;
+    let (orders, moves, last) = read_orders(connection, &items)?;
     check_totals(&items, &orders)?;
     let head = check_tail(connection, last)?;
     let tally = Tally {
@@ -90,7 +115,7 @@ pub(super) fn recover(connection: &Connection) -> Result<(Recovered, Tally), Led
         sales: u32::try_from(sales.len()).unwrap_or(u32::MAX),
         items: items.iter().map(tally_of).collect(),
     };
-    Ok((Recovered { sales, items, orders, events: last.unsigned_abs() }, tally))
+    Ok((Recovered { sales, items, orders, moves, events: last.unsigned_abs() }, tally))
 }
 
 fn tally_of(item: &RecoveredItem) -> ItemTally {
@@ -174,10 +199,18 @@ fn read_items(connection: &Connection, sales: usize) -> Result<Vec<RecoveredItem
     Ok(items)
 }
 
-/// Orders that have left the state in which they were placed, in the order of the log, read beside it.
+/// Orders that are not as they were placed, in the order of the log, read beside it.
 struct MovedOn<'a> {
     rows: Rows<'a>,
-    next: Option<(i64, OrderState)>,
+    next: Option<(i64, Standing)>,
+}
+
+/// Where an order stands that isn't as it was placed.
+struct Standing {
+    state: OrderState,
+    deadline: Option<WallTime>,
+    is_late: bool,
+    payment: Option<PaymentId>,
 }
 
 impl<'a> MovedOn<'a> {
@@ -191,57 +224,106 @@ impl<'a> MovedOn<'a> {
         self.next = match self.rows.next()? {
             None => None,
             Some(row) => {
-                let state = text(row, 1)?.and_then(OrderState::of_word);
-                Some((number(row, 0)?, some(state, "an order's state is none")?))
+                let payment = text(row, 4)?.map(PaymentId::parse).transpose();
+                let standing = Standing {
+                    state: some(text(row, 1)?.and_then(OrderState::of_word), "an order's state is none")?,
+                    deadline: integer(row, 2)?.map(WallTime::from_micros),
+                    is_late: number::<u8>(row, 3)? == 1,
+                    payment: payment.map_err(|_| Flaw::Wrong("a payment's id is malformed"))?,
+                };
+                Some((number(row, 0)?, standing))
             }
         };
         Ok(())
     }
 
-    fn state(&mut self, seq: i64, placed: OrderState) -> Result<OrderState, Flaw> {
-        match self.next {
-            Some((at, state)) if at == seq => self.step().map(|()| state),
-            _ => Ok(placed),
+    /// How the order of this event stands, where it isn't as it was placed.
+    fn of(&mut self, seq: i64) -> Result<Option<Standing>, Flaw> {
+        match self.next.take_if(|(at, _)| *at == seq) {
+            None => Ok(None),
+            Some((_, standing)) => self.step().map(|()| Some(standing)),
         }
     }
 }
 
-/// All orders, and the last event's number.
-fn read_orders(connection: &Connection, items: &[RecoveredItem]) -> Result<(Vec<Arc<Order>>, i64), LedgerFault> {
-    let mut last = 0;
-    read_log(connection, items, &mut last).map(|orders| (orders, last)).map_err(|flaw| flaw.at(Some(last + 1)))
+/// What the log tells of orders.
+#[derive(Default)]
+struct Told {
+    orders: Vec<Arc<Order>>,
+    moves: RecoveredMoves,
+    /// The last event's number.
+    last: i64,
 }
 
-fn read_log(connection: &Connection, items: &[RecoveredItem], last: &mut i64) -> Result<Vec<Arc<Order>>, Flaw> {
-    let mut states = connection.prepare("SELECT seq, state FROM order_states ORDER BY seq")?;
+/// All orders, what their moves leave to be known, and the last event's number.
+fn read_orders(
+    connection: &Connection,
+    items: &[RecoveredItem],
+) -> Result<(Vec<Arc<Order>>, RecoveredMoves, i64), LedgerFault> {
+    let mut told = Told::default();
+    read_log(connection, items, &mut told).map_err(|flaw| flaw.at(Some(told.last + 1)))?;
+    Ok((told.orders, told.moves, told.last))
+}
+
+fn read_log(connection: &Connection, items: &[RecoveredItem], told: &mut Told) -> Result<(), Flaw> {
+    let sql = "SELECT seq, state, expires_at_us, late, payment FROM order_states ORDER BY seq";
+    let mut states = connection.prepare(sql)?;
     let mut moved_on = MovedOn::new(states.query([])?)?;
     // One pass over the log in its own order: the fastest that the file can be read.
     let sql = "SELECT seq, kind, sale, item, order_id, buyer, idempotency_key, quantity, price_minor, placed_at_us, \
-               expires_at_us, ack FROM events ORDER BY seq";
+               expires_at_us, ack, at_us, detail FROM events ORDER BY seq";
     let mut statement = connection.prepare(sql)?;
     let mut rows = statement.query([])?;
     let placed = EventKind::OrderPlaced.word().as_bytes();
-    let mut orders = Vec::new();
     while let Some(row) = rows.next()? {
         let seq: i64 = number(row, 0)?;
-        if seq != *last + 1 {
+        if seq != told.last + 1 {
             return Err(Flaw::Wrong("an event is missing"));
         }
         let kind = some(bytes(row, 1)?, "an event has no kind")?;
         if kind == placed {
-            orders.push(Arc::new(read_order(row, seq, items, &mut moved_on)?));
-        } else if std::str::from_utf8(kind).ok().and_then(EventKind::of_word).is_none() {
-            return Err(Flaw::Wrong("an event's kind is none"));
+            let standing = moved_on.of(seq)?;
+            let order = read_order(row, seq, items, standing.as_ref())?;
+            if let Some(payment) = standing.and_then(|standing| standing.payment) {
+                told.moves.payments.push((order.terms.id, payment));
+            }
+            told.orders.push(Arc::new(order));
+        } else {
+            let kind = std::str::from_utf8(kind).ok().and_then(EventKind::of_word);
+            read_move(row, some(kind, "an event's kind is none")?, &mut told.moves)?;
         }
-        *last = seq;
+        told.last = seq;
     }
     match moved_on.next {
-        None => Ok(orders),
+        None => Ok(()),
         Some(_) => Err(Flaw::Wrong("a state belongs to no order")),
     }
 }
 
-fn read_order(row: &Row<'_>, seq: i64, items: &[RecoveredItem], moved_on: &mut MovedOn<'_>) -> Result<Order, Flaw> {
+/// What a move leaves to be known beside where its order stands; other kinds leave nothing.
+fn read_move(row: &Row<'_>, kind: EventKind, moves: &mut RecoveredMoves) -> Result<(), Flaw> {
+    if !kind.moves_an_order() {
+        return Ok(());
+    }
+    let detail = some(text(row, 13)?, "an order moves without a detail")?;
+    let detail: MoveDetail =
+        serde_json::from_str(detail).map_err(|_| Flaw::Wrong("the detail of an order's move is malformed"))?;
+    let strike = |at| -> Result<Strike, Flaw> {
+        let buyer = bytes(row, 5)?.and_then(|buyer| BuyerRef::parse(buyer).ok());
+        Ok(Strike { sale: SaleNo(number(row, 2)?), buyer: some(buyer, "a buyer's id is malformed")?.into(), at })
+    };
+    match some(detail.kind(kind), "a refund doesn't say where the units are")? {
+        MoveKind::Expired => moves.strikes.push(strike(Some(WallTime::from_micros(number(row, 12)?)))?),
+        MoveKind::Confirmed { late: true } => moves.strikes.push(strike(None)?),
+        _ => {}
+    }
+    if let Some(message) = detail.message {
+        moves.messages.push(MessageId::parse(&message).map_err(|_| Flaw::Wrong("a message's id is malformed"))?);
+    }
+    Ok(())
+}
+
+fn read_order(row: &Row<'_>, seq: i64, items: &[RecoveredItem], standing: Option<&Standing>) -> Result<Order, Flaw> {
     let (sale, item) = (SaleNo(number(row, 2)?), ItemNo(number(row, 3)?));
     let of = some(items.get(item.index()).filter(|of| of.sale == sale), "an order's item is none")?;
     let price_minor: i64 = number(row, 8)?;
@@ -268,8 +350,14 @@ fn read_order(row: &Row<'_>, seq: i64, items: &[RecoveredItem], moved_on: &mut M
         ack: some(text(row, 11)?.and_then(Ack::of_word), "an order's ack is none")?,
     };
     let placed = if terms.expires_at.is_some() { OrderState::Held } else { OrderState::Confirmed };
-    let order = Order::recovered(terms, moved_on.state(seq, placed)?, Stored::Disk);
+    let order = Order::recovered(terms, standing.map_or(placed, |standing| standing.state), Stored::Disk);
     order.note_seq(seq);
+    if let Some(deadline) = standing.and_then(|standing| standing.deadline) {
+        order.hold_until(deadline);
+    }
+    if standing.is_some_and(|standing| standing.is_late) {
+        order.note_late();
+    }
     Ok(order)
 }
 
