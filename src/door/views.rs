@@ -23,6 +23,9 @@ pub(super) struct OrderView {
     placed_at: String,
     expires_at: Option<String>,
     stored: &'static str,
+    /// Only where it is so: it was paid after its hold was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
 }
 
 impl OrderView {
@@ -39,8 +42,9 @@ impl OrderView {
             price: terms.unit_price.text(),
             total: order.total().text(),
             placed_at: terms.placed_at.rfc3339(),
-            expires_at: terms.expires_at.map(WallTime::rfc3339),
+            expires_at: order.deadline().map(WallTime::rfc3339),
             stored: order.stored().word(),
+            late: order.is_late().then_some(true),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! too simple to be wrong.
 
 mod house;
+mod life;
 mod model;
 mod ops;
 mod precedence;

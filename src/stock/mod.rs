@@ -4,8 +4,9 @@
 //! its buyer's account (the limit, and no second order under the same key), [`Stock::take`] takes the units off the
 //! shelf. Between the last two the caller gets a place in the ledger's queue. [`Reserved::keep`] ends it.
 //!
-//! Absent: the ledger, deadlines, the states of orders. Take: memory first, then ledger. Give back: ledger first, then
-//! memory; so whoever calls [`Stock::give_back`], [`Stock::confirm`] or [`Stock::add_units`] has it in the log already.
+//! Absent: the ledger, deadlines, the arrows between the states of orders. Take: memory first, then ledger. Give back:
+//! ledger first, then memory; so whoever calls [`Stock::take_back`], [`Stock::write_off`], [`Stock::confirm`] or
+//! [`Stock::add_units`] has it in the log already, and whoever calls [`Stock::give_back`] knows that it isn't.
 //!
 //! **Invariant:** a unit has one owner: the shelf, a reservation, or an order that the ledger has been given.
 //!
@@ -25,8 +26,9 @@ mod shop;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-pub use reserved::{Claim, Reserved, Withdrawn};
+pub use reserved::{Claim, Reserved, Retaken, Withdrawn};
 pub use shelf::Shelf;
 
 use self::buyers::{Afterwards, Buyers, NotEntered};
@@ -54,6 +56,18 @@ pub enum Unavailable {
     /// The key's order is on its way: nothing has been promised yet.
     InProgress,
 }
+
+/// The buyer has let a hold run out, and has to wait before he may try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cooling {
+    /// How long, from when it ran out.
+    pub span: Duration,
+    /// How long still.
+    pub retry_after: Duration,
+}
+
+/// Longest cool-down, whatever it doubles to: a sale is over after a day, or the buyer is somebody else by then.
+pub const COOL_DOWN_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Too few units are free to take that many off sale: the rest is held or sold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,12 +140,8 @@ impl Stock {
     /// told what is left.
     pub fn restore(&self, order: Arc<Order>) {
         let Some(buyers) = self.sales.get(order.terms.sale.index()) else { return };
-        if order.state().is_live() {
-            let units = order.terms.quantity.units();
-            buyers.restore(order, units);
-        } else if order.terms.key.is_some() {
-            buyers.restore(order, 0);
-        }
+        let units = if order.state().is_live() { order.terms.quantity.units() } else { 0 };
+        buyers.restore(order, units);
     }
 
     /// The order that the buyer has under this key already, in whatever state. What the attempt wants is compared
@@ -212,15 +222,19 @@ impl Stock {
         Ok(Reserved::of(claim))
     }
 
-    /// Gives an order's units back, off its buyer's account and onto the shelf. An order that was cancelled, expired or
-    /// refunded has that state by now, and is remembered if it has a key; one that is still live was never stored, and
-    /// is forgotten. Call it once per order.
+    /// Gives the units of an order back that was never stored, off its buyer's account and onto the shelf, and forgets it.
+    /// Call it once per order.
     pub fn give_back(&self, order: &Order) {
-        let (was, afterwards) = match order.state() {
-            state @ (OrderState::Held | OrderState::Confirmed) => (state, Afterwards::Forgotten),
-            OrderState::Cancelled | OrderState::Expired => (OrderState::Held, remembered(order)),
-            OrderState::Refunded => (OrderState::Confirmed, remembered(order)),
-        };
+        self.put_back(order, order.state(), Afterwards::Forgotten);
+    }
+
+    /// Takes the units of a stored order back, which was held or confirmed until now. It is remembered. Call it once per
+    /// take, before its state moves.
+    pub fn take_back(&self, order: &Order, was: OrderState) {
+        self.put_back(order, was, Afterwards::Remembered);
+    }
+
+    fn put_back(&self, order: &Order, was: OrderState, afterwards: Afterwards) {
         // The shelf first: a buyer whose limit is free again finds the unit.
         if let Some(shelf) = self.shelf(order.terms.item) {
             shelf.put_back(home(), order.terms.quantity, was);
@@ -228,6 +242,54 @@ impl Stock {
         if let Some(buyers) = self.sales.get(order.terms.sale.index()) {
             buyers.release(order, afterwards);
         }
+    }
+
+    /// A confirmed order's units are no longer its buyer's, and the shop hasn't got them back. Call it once per order.
+    pub fn write_off(&self, order: &Order) {
+        if let Some(buyers) = self.sales.get(order.terms.sale.index()) {
+            buyers.release(order, Afterwards::Remembered);
+        }
+    }
+
+    /// Takes the units once more of an order that has given them back, to be confirmed. It was paid late.
+    ///
+    /// # Refuses
+    /// [`Unavailable::LimitReached`], [`Unavailable::SoldOut`], [`Unavailable::InsufficientStock`].
+    pub fn retake<'a>(&'a self, order: &'a Arc<Order>, limit_per_buyer: u32) -> Result<Retaken<'a>, Unavailable> {
+        let shelf = self.shelf(order.terms.item).ok_or(NOT_ON_THE_SHELF)?;
+        let buyers = self.sales.get(order.terms.sale.index()).ok_or(NOT_ON_THE_SHELF)?;
+        buyers.raise(order, limit_per_buyer).map_err(|_| Unavailable::LimitReached)?;
+        let taken = shelf.take(home(), order.terms.quantity, OrderState::Confirmed);
+        if let Err(refusal) = taken {
+            buyers.release(order, Afterwards::Remembered);
+            return Err(refusal);
+        }
+        Ok(Retaken { buyers, shelf, order, end: End::Undo })
+    }
+
+    /// A buyer has let a hold run out in that sale; none: one of those was paid after all.
+    pub fn strike(&self, sale: SaleNo, buyer: BuyerRef<'_>, at: Option<WallTime>) {
+        if let Some(buyers) = self.sales.get(sale.index()) {
+            buyers.strike(buyer, at);
+        }
+    }
+
+    /// Asks whether a buyer who has let holds run out has waited long enough: `cool_down` after the first, twice as long
+    /// after each further one, at most [`COOL_DOWN_MAX`].
+    ///
+    /// # Refuses
+    /// [`Cooling`].
+    pub fn cooled_down(&self, entered: &Entered<'_>, cool_down: Duration, now: WallTime) -> Result<(), Cooling> {
+        if cool_down.is_zero() {
+            return Ok(());
+        }
+        let found = entered.found();
+        let strikes = self.sales.get(found.sale().no().index()).and_then(|buyers| buyers.strikes(found.buyer()));
+        let Some((strikes, struck_at)) = strikes else { return Ok(()) };
+        // 2³¹ times any cool-down is beyond the cap.
+        let span = cool_down.saturating_mul(1 << (strikes - 1).min(31)).min(COOL_DOWN_MAX);
+        let until = struck_at.after(span);
+        if now < until { Err(Cooling { span, retry_after: now.until(until) }) } else { Ok(()) }
     }
 
     /// An order that was held is confirmed: its units may no longer return. Call it once per order, and not for one that
@@ -269,7 +331,7 @@ impl Stock {
         Ok(Withdrawn { shelf, units, end: End::Undo })
     }
 
-    /// The buyer's orders in that sale, oldest first: the live ones, those underway, and those that a key stands for.
+    /// The buyer's orders in that sale, oldest first: those underway, and all that were won.
     #[must_use]
     pub fn orders_of(&self, sale: SaleNo, buyer: BuyerRef<'_>) -> Vec<Arc<Order>> {
         self.sales.get(sale.index()).map_or_else(Vec::new, |buyers| buyers.orders_of(buyer))
@@ -284,8 +346,4 @@ impl Stock {
     fn shelf(&self, item: ItemNo) -> Option<&Shelf> {
         self.shelves.get(item.index())
     }
-}
-
-fn remembered(order: &Order) -> Afterwards {
-    if order.terms.key.is_some() { Afterwards::Remembered } else { Afterwards::Forgotten }
 }

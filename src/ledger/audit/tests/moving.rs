@@ -54,7 +54,8 @@ fn a_whole_life_is_proven_and_its_units_are_where_they_belong() {
     for (name, state) in [("ann", "held"), ("bob", "late"), ("cat", "refunded"), ("dan", "cancelled")] {
         let row = Row::order(0, 0, name).held();
         ledger.append(&row);
-        ledger.append(&row.of_order(PaymentStarted, r#"{"by":"payment","message":"m"}"#.replace('m', name).as_str()));
+        ledger
+            .append(&row.of_order(PaymentStarted, r#"{"by":"payment","message":"m-of"}"#.replace("of", name).as_str()));
         ledger.append(&row.of_order(PaymentFailed, r#"{"by":"payment"}"#));
         for (kind, detail) in way_to(state) {
             ledger.append(&row.of_order(*kind, detail));
