@@ -11,103 +11,22 @@
 //!
 //! **Invariant:** a refusal has changed nothing, but that money without an order is written down.
 
+mod decision;
+mod expiry;
+
 use std::sync::Arc;
-use std::time::Duration;
+
+pub use decision::{Decision, Done, Unmoved};
+pub use expiry::{EXPIRIES_MAX, Expiries};
 
 use crate::clock::WallTime;
 use crate::funnel::Funnel;
 use crate::ids::{BuyerRef, OrderId};
-use crate::ledger::{By, Event, Move, MoveKind, Receipt, Slot, Told, Unwritten};
-use crate::money::Money;
+use crate::ledger::{By, Event, Move, MoveKind, Slot, Told};
 use crate::order::{Deciding, NotDecided, Order, OrderState};
 use crate::orders::messages::{Hearing, Known};
 use crate::orders::notice::Notice;
 use crate::orders::rules::{self, Orphan, Rules, Verdict};
-
-/// Why an order isn't moved.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unmoved {
-    /// There is no such order, or it is another buyer's: `order_not_found`, 404.
-    NotFound,
-    /// It stands where that can't be done: `order_not_held`, 409.
-    NotHeld,
-    /// Its hold is over: `order_expired`, 409.
-    Expired,
-    /// It costs something else: `invalid_field`, 422.
-    WrongAmount {
-        /// What it costs.
-        total: Money,
-    },
-    /// There is money, and no order for it; that is written down. `order_expired` where it came too late, else
-    /// `order_not_held`: 409.
-    Orphaned(Orphan),
-    /// Somebody else is deciding about it: in a moment it is known what comes of it. `busy`, 503.
-    Underway,
-    /// The ledger didn't take it.
-    Unwritten(Unwritten),
-}
-
-impl From<Unwritten> for Unmoved {
-    fn from(unwritten: Unwritten) -> Self {
-        Self::Unwritten(unwritten)
-    }
-}
-
-/// What was decided. True once it is [`stored`](Decision::stored).
-#[must_use = "a decision is known when it is stored"]
-#[derive(Debug)]
-pub struct Decision {
-    order: Arc<Order>,
-    /// None: nothing had to be done.
-    receipt: Option<Receipt>,
-    /// The money that came has no order.
-    orphan: Option<Orphan>,
-}
-
-/// What became of a decision.
-#[derive(Debug, Clone)]
-pub struct Done {
-    /// The order as it stands now.
-    pub order: Arc<Order>,
-    /// Whether something was done, or all was as it should be already.
-    pub is_change: bool,
-}
-
-impl Decision {
-    fn nothing(order: Arc<Order>) -> Self {
-        Self { order, receipt: None, orphan: None }
-    }
-
-    /// Waits until the ledger has it.
-    ///
-    /// # Errors
-    /// [`Unmoved::Unwritten`] where it hasn't, [`Unmoved::Orphaned`] where what was written down is money without an order.
-    pub async fn stored(self) -> Result<Done, Unmoved> {
-        let is_change = self.receipt.is_some();
-        if let Some(receipt) = self.receipt {
-            receipt.await?;
-        }
-        match self.orphan {
-            Some(orphan) => Err(Unmoved::Orphaned(orphan)),
-            None => Ok(Done { order: self.order, is_change }),
-        }
-    }
-}
-
-/// Holds that were found to be over, on their way into the ledger.
-#[derive(Debug, Default)]
-pub struct Expiries {
-    /// One for each.
-    pub receipts: Vec<Receipt>,
-    /// Whether the ledger took no more: what is left is due still.
-    pub is_cut_short: bool,
-}
-
-/// Holds that are ended by one call at most: a quarter of the largest commit, so that a storm of them leaves room for
-/// whoever buys.
-pub const EXPIRIES_MAX: usize = 1024;
-/// When a hold is looked at again whose end somebody was about to prevent.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 /// Whoever takes the money.
 pub struct Cashier {
@@ -301,51 +220,6 @@ impl Cashier {
         let order = Arc::clone(moved.order());
         let receipt = self.funnel.ledger.record_in(slot, Event::OrderMoved(Box::new(moved)));
         Decision { order, receipt: Some(receipt), orphan: None }
-    }
-
-    /// When somebody has to look at a hold next; none: there is none.
-    #[must_use]
-    pub fn next_deadline(&self) -> Option<WallTime> {
-        self.funnel.orders.deadlines.next()
-    }
-
-    /// Ends holds that are over, [`EXPIRIES_MAX`] at most. To be called again when these are stored.
-    #[must_use]
-    pub fn expire(&self, now: WallTime) -> Expiries {
-        let deadlines = &self.funnel.orders.deadlines;
-        let mut expiries = Expiries::default();
-        for order in deadlines.due(now, EXPIRIES_MAX) {
-            // An order that isn't in the book was never stored.
-            if self.funnel.orders.find(order.terms.id).is_none() {
-                continue;
-            }
-            let deciding = match order.decide(&[OrderState::Held]) {
-                Ok(deciding) => deciding,
-                Err(NotDecided::Is(_)) => continue,
-                Err(NotDecided::Underway) => {
-                    deadlines.watch_at(&order, now.after(LOOK_AGAIN));
-                    continue;
-                }
-            };
-            // A payment may have begun since it was found to be due.
-            if order.deadline().is_none_or(|deadline| deadline > now) {
-                drop(deciding);
-                deadlines.watch(&order);
-                continue;
-            }
-            match self.funnel.ledger.slot() {
-                Ok(slot) => {
-                    let moved = Move::of(deciding, MoveKind::Expired, By::Deadline, now);
-                    expiries.receipts.extend(self.queue(slot, moved).receipt);
-                }
-                Err(_) => {
-                    drop(deciding);
-                    deadlines.watch(&order);
-                    expiries.is_cut_short = true;
-                }
-            }
-        }
-        expiries
     }
 }
 
