@@ -250,7 +250,7 @@ fn what_becomes_of_orders_is_configured_in_files_and_variables() {
     assert_eq!(orders(Shop::with("[orders]\ncool_down = \"90s\"")).cool_down, Duration::from_secs(90));
     refuses(
         "[orders]\nrefund_restocks = \"perhaps\"",
-        "config.toml:2:19: orders.refund_restocks must be true or false, not \"perhaps\"",
+        "config.toml:2:19: orders.refund_restocks: must be true or false, not \"perhaps\"",
     );
-    refuses("[orders]\ncool_down = \"2d\"", "config.toml:2:13: orders.cool_down must be from 0s to 24h, not \"2d\"");
+    refuses("[orders]\ncool_down = \"2d\"", "config.toml:2:13: orders.cool_down: must be from 0s to 24h, not \"2d\"");
 }
