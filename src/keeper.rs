@@ -195,20 +195,20 @@ impl Keeper {
 
     async fn add_units(&self, item: &Item, units: u32) -> Result<(), Unchanged> {
         let on_sale = item.on_sale().checked_add(units).filter(|on_sale| *on_sale <= STOCK_MAX);
-        let on_sale = on_sale.ok_or(Unchanged::AboveMaximum)?;
+        on_sale.ok_or(Unchanged::AboveMaximum)?;
         self.record(Event::StockAdded { sale: item.sale(), item: item.no(), units }).await?;
-        item.set_on_sale(on_sale);
+        item.put_on_sale(units);
         self.funnel.stock.add_units(item.no(), units);
         Ok(())
     }
 
     async fn take_units(&self, item: &Item, units: u32) -> Result<(), Unchanged> {
-        let (stock, on_sale) = (&self.funnel.stock, item.on_sale());
+        let stock = &self.funnel.stock;
         let below = |_| Unchanged::BelowCommitted { committed: self.committed(item) };
         let withdrawn = stock.withdraw(item.no(), units).map_err(below)?;
         match self.record(Event::StockTaken { sale: item.sale(), item: item.no(), units }).await {
             Ok(()) => {
-                item.set_on_sale(on_sale - units);
+                item.take_off_sale(units);
                 withdrawn.keep();
                 Ok(())
             }

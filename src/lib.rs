@@ -45,8 +45,9 @@
 //! | [`door`] | sockets, deadlines, routes, answers: the only room that knows hyper and axum |
 //! | [`funnel`] | the descent, [`funnel::Refusal`], the counts |
 //! | [`client`] [`access`] [`sale`] [`stock`] [`ledger`] | the floors |
-//! | [`orders`] | every order by its id |
+//! | [`orders`] | every order by its id; when holds end; what a payment's message means |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
+//! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
 //! | [`clock`], `home`, [`metrics`], [`readiness`], `sync` | the basement: every floor's tools, no floor's business |
 //!
@@ -66,6 +67,7 @@
 //!
 //! **Architecture invariant:** refusals are values, faults are errors. Nothing that a client can send panics.
 pub mod access;
+pub mod cashier;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -73,6 +75,7 @@ pub mod command;
 pub mod config;
 pub mod door;
 pub mod funnel;
+pub mod holds;
 mod home;
 pub mod ids;
 pub mod keeper;

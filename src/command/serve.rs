@@ -14,12 +14,14 @@ use tracing_subscriber::EnvFilter;
 use super::Exit;
 use super::wiring;
 use crate::access::Access;
+use crate::cashier::Cashier;
 use crate::cli::ServeArgs;
 use crate::client::{Client, Secret};
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::door::{self, Office, Shop, Workers};
 use crate::funnel::Funnel;
+use crate::holds;
 use crate::keeper::{Keeper, Unchanged};
 use crate::ledger::{LedgerState, OpenLedger};
 use crate::offer::Offer;
@@ -68,6 +70,7 @@ struct House {
     clock: Clock,
     funnel: Arc<Funnel>,
     keeper: Arc<Keeper>,
+    cashier: Arc<Cashier>,
     readiness: Arc<Readiness>,
     shop: Arc<Shop>,
     workers: Workers,
@@ -92,13 +95,28 @@ impl House {
             tracing::error!(why, "the ledger can't be trusted any more: closing");
             tell_broken.send_replace(true);
         });
-        let funnel = Arc::new(Funnel::build(ledger, (client, access), wiring::ack(&config), on_broken)?);
+        let mut funnel = Funnel::build(ledger, (client, access), wiring::ack(&config), on_broken)?;
+        funnel.cool_down = config.orders.cool_down;
+        let funnel = Arc::new(funnel);
+        let cashier = Arc::new(Cashier::open(Arc::clone(&funnel), wiring::rules(&config), clock.now().wall));
         let keeper = Arc::new(Keeper::new(Arc::clone(&funnel), clock.clone()));
         declare(&keeper, &funnel, &config.offers).await?;
         let readiness = Arc::new(Readiness::default());
         let shop = Arc::new(wiring::shop(&config, Arc::clone(&funnel), clock.clone(), Arc::clone(&readiness))?);
         let workers = Workers::start(&shop, wiring::caps(&config))?;
-        Ok(Self { config, clock, funnel, keeper, readiness, shop, workers, shop_socket, office_socket, broken })
+        Ok(Self {
+            config,
+            clock,
+            funnel,
+            keeper,
+            cashier,
+            readiness,
+            shop,
+            workers,
+            shop_socket,
+            office_socket,
+            broken,
+        })
     }
 
     /// Until a signal or a broken ledger.
@@ -108,6 +126,10 @@ impl House {
         let schedule = tokio::spawn({
             let keeper = Arc::clone(&self.keeper);
             async move { keeper.keep_schedule().await }
+        });
+        let ending_holds = tokio::spawn({
+            let (cashier, clock) = (Arc::clone(&self.cashier), self.clock.clone());
+            async move { holds::keep(&cashier, &clock).await }
         });
         tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
         let office = door::office_routes(Arc::new(self.office()));
@@ -138,6 +160,7 @@ impl House {
         }
         close_office.send_replace(true);
         schedule.abort();
+        ending_holds.abort();
         // Streams of the dashboard end by themselves; nothing else there is worth a wait.
         let _ = tokio::time::timeout(BROKEN_GRACE, office).await;
         let funnel = Arc::clone(&self.funnel);

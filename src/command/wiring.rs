@@ -22,6 +22,7 @@ use crate::metrics::Metrics;
 use crate::money::Money;
 use crate::offer::{ItemTerms, Offer, SaleTerms};
 use crate::order::Ack;
+use crate::orders::rules::Rules;
 use crate::readiness::Readiness;
 use crate::sale::Sale;
 
@@ -43,6 +44,16 @@ pub(super) fn ledger(config: &Config) -> LedgerSettings {
         store,
         ack: ack(config),
         queue_orders: config.ledger.queue_orders,
+    }
+}
+
+pub(super) fn rules(config: &Config) -> Rules {
+    let orders = &config.orders;
+    Rules {
+        payment_grace: orders.payment_grace,
+        payment_extension_max: orders.payment_extension_max,
+        restart_grace: orders.restart_grace,
+        refund_restocks: orders.refund_restocks,
     }
 }
 

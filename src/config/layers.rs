@@ -205,6 +205,7 @@ fn value_like(default: &Value, text: &str) -> Value {
             let whole = digits.parse().map(Value::Integer);
             whole.or_else(|_| digits.parse().map(Value::Float)).unwrap_or_else(|_| Value::String(text.into()))
         }
+        Value::Boolean(_) => text.parse().map_or_else(|_| Value::String(text.into()), Value::Boolean),
         Value::Array(_) => {
             let elements = text.split([',', ' ']).filter(|element| !element.is_empty());
             Value::Array(elements.map(|element| Value::String(element.into())).collect())

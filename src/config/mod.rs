@@ -32,8 +32,8 @@ pub use error::{Complaint, ConfigErrors, Place};
 pub use layers::{Environment, Overrides};
 pub use schedule::span;
 pub use sections::{
-    AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, Secret,
-    ServerConfig, Store,
+    AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, OrdersConfig,
+    Secret, ServerConfig, Store,
 };
 
 use crate::offer::Offer;
@@ -55,6 +55,8 @@ pub struct Config {
     pub access: AccessConfig,
     /// `[ledger]`
     pub ledger: LedgerConfig,
+    /// `[orders]`
+    pub orders: OrdersConfig,
     /// `[admin]`
     pub admin: AdminConfig,
     /// `[[sale]]`: each id once, in the order of the file. None: nothing is declared.

@@ -98,6 +98,11 @@ impl Reader<'_> {
         })
     }
 
+    /// Yes or no.
+    pub(super) fn switch(&mut self, key: &str) -> bool {
+        self.read(key, false, |value| value.as_bool().ok_or_else(|| format!("must be true or false, not {value}")))
+    }
+
     /// A list of texts, each parsed.
     pub(super) fn list<T>(&mut self, key: &str, parse: impl Fn(&str) -> Result<Vec<T>, String>) -> Vec<T> {
         self.read(key, Vec::new(), |value| {

@@ -14,7 +14,7 @@ use super::offers;
 use super::reader::Reader;
 use super::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LedgerConfig,
-    Secret, ServerConfig, Store,
+    OrdersConfig, Secret, ServerConfig, Store,
 };
 use crate::access::{ClientIpHeader, Quota};
 use crate::client::Difficulty;
@@ -71,6 +71,7 @@ pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
         client: client(&mut reader),
         access: access(&mut reader),
         ledger: ledger(&mut reader),
+        orders: orders(&mut reader),
         admin: admin(&mut reader),
         offers,
     };
@@ -235,6 +236,19 @@ fn ledger(reader: &mut Reader<'_>) -> LedgerConfig {
         // What isn't stored anywhere isn't on disk, whatever the configuration says.
         ack: if store == Store::Nothing { Ack::Memory } else { ack.unwrap_or(Ack::Disk) },
         queue_orders: reader.whole("ledger.queue_orders", 1..=16_777_216),
+    }
+}
+
+fn orders(reader: &mut Reader<'_>) -> OrdersConfig {
+    let mut day = |key| reader.span(key, Duration::ZERO..=DAY, "from 0s to 24h");
+    let (payment_grace, payment_extension_max, cool_down) =
+        (day("orders.payment_grace"), day("orders.payment_extension_max"), day("orders.cool_down"));
+    OrdersConfig {
+        payment_grace,
+        payment_extension_max,
+        restart_grace: reader.span("orders.restart_grace", Duration::ZERO..=HOUR, "from 0s to 1h"),
+        cool_down,
+        refund_restocks: reader.switch("orders.refund_restocks"),
     }
 }
 

@@ -175,6 +175,21 @@ pub enum Ack {
     Disk,
 }
 
+/// `[orders]`: what becomes of an order after the win.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OrdersConfig {
+    /// How long a hold lasts at least from when its payment began.
+    pub payment_grace: Duration,
+    /// How much longer than it was told to last a hold gets by payments at most.
+    pub payment_extension_max: Duration,
+    /// How long a hold lasts at least from when the server was started.
+    pub restart_grace: Duration,
+    /// How long a buyer waits who has let a hold run out, doubled each time; nothing: he needn't.
+    pub cool_down: Duration,
+    /// Whether the units of an order are for sale again whose money a provider has given back.
+    pub refund_restocks: bool,
+}
+
 /// `[admin]`: who may enter the office. Both none: everybody on this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdminConfig {

@@ -82,7 +82,8 @@ fn the_commented_file_is_the_defaults() {
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
-    let Config { server, identity, client, access, ledger, admin, offers: _ } = Shop::without_file().load().config;
+    let Config { server, identity, client, access, ledger, orders, admin, offers: _ } =
+        Shop::without_file().load().config;
     assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:8081");
     assert_eq!((server.trusted_proxies.len(), server.client_ip_header), (0, ClientIpHeader::None));
@@ -98,6 +99,9 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((access.sale, access.table_keys), (None, 1 << 20));
     assert_eq!((ledger.store, ledger.ack, ledger.queue_orders), (Store::Sqlite, Ack::Disk, 65_536));
     assert_eq!(ledger.data_dir, Path::new("doorbuster-data"));
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    assert_eq!((orders.payment_grace, orders.payment_extension_max), (minutes(10), minutes(30)));
+    assert_eq!((orders.restart_grace, orders.cool_down, orders.refund_restocks), (minutes(1), Duration::ZERO, false));
     assert_eq!(admin, AdminConfig { token: None, password_hash: None });
 }
 
@@ -236,4 +240,17 @@ fn keys_that_need_a_restart_are_named() {
     let after = Shop::with(&(text.to_owned() + &sale("", ""))).load().config;
     assert_eq!(before.needs_restart(&after), ["server.listen", "server.threads", "identity", "ledger", "sale"]);
     assert!(after.needs_restart(&after).is_empty());
+}
+
+#[test]
+fn what_becomes_of_orders_is_configured_in_files_and_variables() {
+    let orders = |shop: Shop| shop.load().config.orders;
+    assert!(orders(Shop::with("[orders]\nrefund_restocks = true")).refund_restocks);
+    assert!(orders(Shop::without_file().env("DOORBUSTER_ORDERS__REFUND_RESTOCKS", "true")).refund_restocks);
+    assert_eq!(orders(Shop::with("[orders]\ncool_down = \"90s\"")).cool_down, Duration::from_secs(90));
+    refuses(
+        "[orders]\nrefund_restocks = \"perhaps\"",
+        "config.toml:2:19: orders.refund_restocks: must be true or false, not \"perhaps\"",
+    );
+    refuses("[orders]\ncool_down = \"2d\"", "config.toml:2:13: orders.cool_down: must be from 0s to 24h, not \"2d\"");
 }

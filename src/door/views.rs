@@ -55,6 +55,9 @@ pub(super) struct OrderView<'a> {
     #[serde(serialize_with = "as_text_if_any")]
     expires_at: Option<WallTime>,
     stored: &'static str,
+    /// Only where it is so: it was paid after its hold was over.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
 }
 
 impl<'a> OrderView<'a> {
@@ -71,8 +74,9 @@ impl<'a> OrderView<'a> {
             price: terms.unit_price.into(),
             total: order.total().into(),
             placed_at: terms.placed_at,
-            expires_at: terms.expires_at,
+            expires_at: order.deadline(),
             stored: order.stored().word(),
+            late: order.is_late().then_some(true),
         }
     }
 }

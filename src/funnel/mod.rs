@@ -19,6 +19,7 @@ pub use tally::{FunnelReport, RefusedReport, Sums, Tallies, Tally, Visit};
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::access::Access;
 use crate::client::{Client, PassBuffer, Proof};
@@ -59,7 +60,7 @@ pub struct Funnel {
     /// Floor 2.
     pub access: Access,
     /// Floor 3.
-    pub sales: Catalog,
+    pub sales: Arc<Catalog>,
     /// Floor 4.
     pub stock: Arc<Stock>,
     /// Floor 5.
@@ -70,6 +71,8 @@ pub struct Funnel {
     pub tallies: Arc<Tallies>,
     /// What has happened before a buyer is told yes.
     pub ack: Ack,
+    /// How long a buyer waits who has let a hold run out: twice as long each time; nothing: he needn't.
+    pub cool_down: Duration,
 }
 
 impl Funnel {
@@ -85,7 +88,7 @@ impl Funnel {
     ) -> Result<Self, LedgerFault> {
         let (stock, orders, tallies) =
             (Arc::new(Stock::new()), Arc::new(Book::default()), Arc::new(Tallies::default()));
-        let sales = Catalog::default();
+        let sales = Arc::new(Catalog::default());
         for sale in recovered.sales {
             stock.add_sale(sale.no);
             tallies.add_sale();
@@ -101,14 +104,24 @@ impl Funnel {
             stock.restore(Arc::clone(&order));
             orders.enter(order);
         }
+        for (order, payment) in recovered.moves.payments {
+            orders.note_payment(order, payment);
+        }
+        for message in recovered.moves.messages {
+            orders.messages.note_done(message);
+        }
+        for strike in recovered.moves.strikes {
+            stock.strike(strike.sale, strike.buyer.as_ref(), strike.at);
+        }
         let settlement = settle::Settlement {
+            sales: Arc::clone(&sales),
             stock: Arc::clone(&stock),
             orders: Arc::clone(&orders),
             tallies: Arc::clone(&tallies),
             on_broken,
         };
         let ledger = ledger.start(Box::new(settlement))?;
-        Ok(Self { client, access, sales, stock, ledger, orders, tallies, ack })
+        Ok(Self { client, access, sales, stock, ledger, orders, tallies, ack, cool_down: Duration::ZERO })
     }
 
     /// Walks down as far as the head alone leads.
@@ -136,7 +149,8 @@ impl Funnel {
     /// Takes the units and hands the order to the ledger, whose verdict the receipt brings.
     ///
     /// # Refuses
-    /// By floor 3, if the sale was paused or ended meanwhile; by floor 4; by floor 5, where its queue is full.
+    /// By floor 3, if the sale was paused or ended meanwhile; in the name of floor 2, where the buyer has let holds run
+    /// out; by floor 4; by floor 5, where its queue is full.
     pub fn take(
         &self,
         entered: &Entered<'_>,
@@ -145,6 +159,7 @@ impl Funnel {
         now: Now,
     ) -> Result<(Arc<Order>, Receipt), Refusal> {
         let _underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
+        self.stock.cooled_down(entered, self.cool_down, now.wall)?; // 4, who lets holds run out waits
         let claim = self.stock.claim(entered, wanted, now.wall)?; // 4, the buyer's limit
         let slot = self.ledger.slot()?; // 5, a place in the queue
         let order = self.stock.take(claim)?.keep(); // 4, the units are off the shelf

@@ -1,10 +1,10 @@
 //! Every way to be told no, in the order of the floors.
 
-use crate::access::Throttled;
+use crate::access::{Limit, Quota, Throttled};
 use crate::client::Unproven;
 use crate::ledger::Unwritten;
 use crate::sale::NotOnSale;
-use crate::stock::Unavailable;
+use crate::stock::{Cooling, Unavailable};
 
 /// A floor, as refusals are counted and shown: the contract's layers, from the top down.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -149,3 +149,18 @@ macro_rules! refused_by {
 }
 
 refused_by!(Door(Unfit), Client(Unproven), Access(Throttled), Sale(NotOnSale), Stock(Unavailable), Ledger(Unwritten));
+
+impl From<Cooling> for Refusal {
+    /// To the buyer it is one more limit of their rate: one attempt in the time that they have to wait.
+    fn from(cooling: Cooling) -> Self {
+        /// The lowest rate that a quota can say: what is longer is told by `Retry-After` alone.
+        const RATE_MIN: f64 = 0.0001;
+        /// A cool-down below a second is told as one.
+        const RATE_MAX: f64 = 1.0;
+        let quota = Quota::new(cooling.span.as_secs_f64().recip().clamp(RATE_MIN, RATE_MAX), 1).ok().flatten();
+        match quota {
+            Some(quota) => Self::Access(Throttled { limit: Limit::Buyer, quota, retry_after: cooling.retry_after }),
+            None => unreachable!("a rate from 0.0001 to 1 is a quota"),
+        }
+    }
+}

@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use super::event::Event;
 use super::fault::{Meaning, meaning};
 use super::inserter::Inserter;
+use super::moves::{Move, MoveKind, Shift};
 use super::page::{BadEvent, Page, committed, placed_state};
 use super::schema::SCHEMA_VERSION;
 use super::sqlite::Sqlite;
@@ -35,36 +36,50 @@ enum WriteError {
 
 /// What orders of the page at hand change in the totals of their items. A thousand orders of one item are one UPDATE.
 ///
-/// Held and sold together only grow while they are collected here; whatever lowers them or changes stock is preceded by
-/// a [`Deltas::flush`]. So the CHECK at the end of such a stretch judges every point of it.
+/// While they are collected here, each of held, sold and free units only grows or only falls; whatever turns one of them
+/// round is preceded by a [`Deltas::flush`]. So the CHECK at the end of such a stretch judges every point of it.
 #[derive(Debug, Default)]
 pub(super) struct Deltas {
-    /// Held and sold, by item number; zeroes but for those that were touched.
-    by_item: Vec<(i64, i64)>,
+    /// By item number; nothing but for those that were touched.
+    by_item: Vec<Shift>,
     touched: Vec<ItemNo>,
+    /// Which way held, sold and free units go in this stretch: 1, -1, or 0 where they haven't moved.
+    ways: [i64; 3],
 }
 
 impl Deltas {
-    fn add(&mut self, item: ItemNo, (held, sold): (i64, i64)) {
-        if self.by_item.len() <= item.index() {
-            self.by_item.resize(item.index() + 1, (0, 0));
+    fn add(&mut self, connection: &Connection, item: ItemNo, shift: Shift) -> Result<(), WriteError> {
+        if shift == Shift::default() {
+            return Ok(());
         }
-        let delta = &mut self.by_item[item.index()];
-        if *delta == (0, 0) {
+        let ways = [shift.held, shift.sold, shift.available()].map(i64::signum);
+        if ways.iter().zip(&self.ways).any(|(way, other)| way * other < 0) {
+            self.flush(connection)?;
+        }
+        for (way, new) in self.ways.iter_mut().zip(ways).filter(|(_, new)| *new != 0) {
+            *way = new;
+        }
+        if self.by_item.len() <= item.index() {
+            self.by_item.resize(item.index() + 1, Shift::default());
+        }
+        let sum = &mut self.by_item[item.index()];
+        if *sum == Shift::default() {
             self.touched.push(item);
         }
-        *delta = (delta.0 + held, delta.1 + sold);
+        *sum = Shift { held: sum.held + shift.held, sold: sum.sold + shift.sold, stock: sum.stock + shift.stock };
+        Ok(())
     }
 
     fn flush(&mut self, connection: &Connection) -> Result<(), WriteError> {
+        self.ways = [0; 3];
         if self.touched.is_empty() {
             return Ok(());
         }
-        let mut update =
-            connection.prepare_cached("UPDATE items SET held = held + ?2, sold = sold + ?3 WHERE no = ?1")?;
+        let sql = "UPDATE items SET held = held + ?2, sold = sold + ?3, stock = stock + ?4 WHERE no = ?1";
+        let mut update = connection.prepare_cached(sql)?;
         for item in self.touched.drain(..) {
-            let (held, sold) = std::mem::take(&mut self.by_item[item.index()]);
-            expect_row(update.execute(params![item.0, held, sold])?, "items", item.0)?;
+            let Shift { held, sold, stock } = std::mem::take(&mut self.by_item[item.index()]);
+            expect_row(update.execute(params![item.0, held, sold, stock])?, "items", item.0)?;
         }
         Ok(())
     }
@@ -72,6 +87,7 @@ impl Deltas {
     fn clear(&mut self) {
         self.by_item.clear();
         self.touched.clear();
+        self.ways = [0; 3];
     }
 }
 
@@ -154,13 +170,20 @@ fn write(connection: &Connection, deltas: &mut Deltas, page: &mut Page<'_>) -> R
 }
 
 fn fold(connection: &Connection, deltas: &mut Deltas, event: &Event) -> Result<(), WriteError> {
-    if let Event::OrderPlaced(order) = event {
-        deltas.add(order.terms.item, committed(placed_state(order), order.terms.quantity.units()));
-        return Ok(());
-    }
-    deltas.flush(connection)?;
     match event {
-        Event::OrderPlaced(_) => Ok(()),
+        Event::OrderPlaced(order) => {
+            let (held, sold) = committed(placed_state(order), order.terms.quantity.units());
+            return deltas.add(connection, order.terms.item, Shift { held, sold, stock: 0 });
+        }
+        Event::OrderMoved(moved) => {
+            let terms = &moved.order().terms;
+            deltas.add(connection, terms.item, moved.kind().shift(terms.quantity.units()))?;
+            return move_order(connection, moved);
+        }
+        _ => deltas.flush(connection)?,
+    }
+    match event {
+        Event::OrderPlaced(_) | Event::OrderMoved(_) => Ok(()),
         Event::SaleCreated { sale, first_item, offer } => {
             insert_sale(connection, *sale, &offer.sale)?;
             insert_items(connection, *sale, *first_item, &offer.items)
@@ -175,6 +198,24 @@ fn fold(connection: &Connection, deltas: &mut Deltas, event: &Event) -> Result<(
         Event::StockAdded { item, units, .. } => change_stock(connection, *item, i64::from(*units)),
         Event::StockTaken { item, units, .. } => change_stock(connection, *item, -i64::from(*units)),
     }
+}
+
+fn move_order(connection: &Connection, moved: &Move) -> Result<(), WriteError> {
+    let Some(to) = moved.kind().to() else { return Ok(()) };
+    let sql = "INSERT INTO order_states (seq, state, expires_at_us, late, payment) VALUES (?1, ?2, ?3, ?4, ?5) \
+               ON CONFLICT (seq) DO UPDATE SET state = ?2, expires_at_us = coalesce(?3, expires_at_us), \
+               late = max(late, ?4), payment = coalesce(?5, payment)";
+    let is_late = moved.kind() == MoveKind::Confirmed { late: true };
+    // What has paid, not what has been tried.
+    let payment = if matches!(moved.kind(), MoveKind::Confirmed { .. }) { moved.payment() } else { None };
+    connection.prepare_cached(sql)?.execute(params![
+        moved.order().noted_seq(),
+        to.word(),
+        moved.deadline().map(WallTime::micros),
+        is_late,
+        payment.map(|payment| payment.as_str()),
+    ])?;
+    Ok(())
 }
 
 fn insert_sale(connection: &Connection, no: SaleNo, terms: &SaleTerms) -> Result<(), WriteError> {

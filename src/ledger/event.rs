@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::moves::Move;
 use super::row::EventKind;
 use crate::clock::WallTime;
 use crate::ids::{ItemNo, SaleNo};
@@ -16,7 +17,7 @@ use crate::order::Order;
 
 /// Something that was decided. What belongs to it in memory is done before or after, by the rule *take: memory first,
 /// then ledger; give back: ledger first, then memory*.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub enum Event {
     /// A sale with its items. Items get the numbers from `first_item` on, in their order.
     SaleCreated {
@@ -67,6 +68,8 @@ pub enum Event {
     },
     /// An order was won.
     OrderPlaced(Arc<Order>),
+    /// An order moved on, or money came for it.
+    OrderMoved(Box<Move>),
 }
 
 impl Event {
@@ -83,6 +86,7 @@ impl Event {
             Self::StockAdded { .. } => EventKind::StockAdded,
             Self::StockTaken { .. } => EventKind::StockTaken,
             Self::OrderPlaced(_) => EventKind::OrderPlaced,
+            Self::OrderMoved(moved) => moved.kind().event(),
         }
     }
 }

@@ -17,7 +17,7 @@ use serde::Serialize;
 use super::orders::{OrderFilter, OrderRecord};
 use super::read::{LedgerReader, ReadFault};
 use crate::clock::WallTime;
-use crate::ids::SaleId;
+use crate::ids::{PaymentId, SaleId};
 use crate::money::MoneyText;
 use crate::order::Stored;
 
@@ -25,7 +25,8 @@ use crate::order::Stored;
 const CHUNK_ORDERS: u32 = 1_000;
 
 /// The CSV's first line. Amounts share one column for their currency.
-const HEADER: &str = "order,sale,sku,quantity,buyer,state,price,total,currency,placed_at,expires_at,stored\r\n";
+const HEADER: &str =
+    "order,sale,sku,quantity,buyer,state,price,total,currency,placed_at,expires_at,stored,late,payment\r\n";
 
 /// How orders are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +131,12 @@ struct OrderLine<'a> {
     placed_at: String,
     expires_at: Option<String>,
     stored: &'static str,
+    /// Only where it is so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    late: Option<bool>,
+    /// What has paid for it, where somebody has said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    payment: Option<&'a str>,
 }
 
 impl<'a> OrderLine<'a> {
@@ -147,6 +154,8 @@ impl<'a> OrderLine<'a> {
             expires_at: order.expires_at.map(WallTime::rfc3339),
             // What is read from the ledger is on disk.
             stored: Stored::Disk.word(),
+            late: order.is_late.then_some(true),
+            payment: order.payment.as_ref().map(PaymentId::as_str),
         }
     }
 }
@@ -167,6 +176,8 @@ fn write_csv(order: &OrderRecord, lines: &mut Vec<u8>) -> io::Result<()> {
         &line.placed_at,
         line.expires_at.as_deref().unwrap_or_default(),
         line.stored,
+        if line.late == Some(true) { "true" } else { "false" },
+        line.payment.unwrap_or_default(),
     ];
     for (index, text) in cells.into_iter().enumerate() {
         if index > 0 {

@@ -64,6 +64,21 @@ impl Row {
         }
     }
 
+    /// What becomes of an order: the columns that such a row repeats, and this detail.
+    pub(crate) fn of_order(&self, kind: EventKind, detail: &str) -> Self {
+        let moves_deadline = matches!(kind, EventKind::PaymentStarted | EventKind::PaymentFailed);
+        Self {
+            kind: kind.word().into(),
+            key: None,
+            price_minor: None,
+            placed_at_us: None,
+            expires_at_us: moves_deadline.then_some(BEGIN_US + 900_000_000),
+            ack: None,
+            detail: Some(detail.into()),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn units(mut self, units: i64) -> Self {
         self.quantity = Some(units);
         self
@@ -242,7 +257,33 @@ impl LedgerFixture {
                 let sql = "UPDATE items SET held = held + ?1, sold = sold + ?2 WHERE no = ?3";
                 execute(sql, &[&held, &sold, &row.item]);
             }
+            EventKind::PaymentOrphaned => {}
+            moves => self.fold_move(moves, row),
         }
+    }
+
+    fn fold_move(&self, kind: EventKind, row: &Row) {
+        let detail = row.detail.as_deref().expect("a detail");
+        let says = |what: &str| i64::from(detail.contains(what));
+        let (late, written_off) = (says("\"late\":true"), says("\"restock\":false"));
+        let (state, [held, sold, stock]) = match kind {
+            EventKind::OrderConfirmed => ("confirmed", [late - 1, 1, 0]),
+            EventKind::OrderCancelled => ("cancelled", [-1, 0, 0]),
+            EventKind::OrderExpired => ("expired", [-1, 0, 0]),
+            EventKind::OrderRefunded => ("refunded", [0, -1, -written_off]),
+            _ => ("held", [0; 3]),
+        };
+        let units = row.quantity.expect("units");
+        let sql = "UPDATE items SET held = held + ?1, sold = sold + ?2, stock = stock + ?3 WHERE no = ?4";
+        let values = params![held * units, sold * units, stock * units, row.item];
+        self.connection.execute(sql, values).expect(sql);
+        let payment = detail.split_once("\"payment\":\"").map(|(_, rest)| rest.split('"').next());
+        let sql = "INSERT INTO order_states SELECT seq, ?2, ?3, ?4, ?5 FROM events \
+                   WHERE order_id = ?1 AND kind = 'order.placed' LIMIT 1 ON CONFLICT (seq) DO UPDATE SET state = ?2, \
+                   expires_at_us = coalesce(?3, expires_at_us), late = max(late, ?4), payment = coalesce(?5, payment)";
+        let payment = payment.flatten().filter(|_| kind == EventKind::OrderConfirmed);
+        let values = params![row.order_id, state, row.expires_at_us, late, payment];
+        self.connection.execute(sql, values).expect(sql);
     }
 
     fn fold_terms(&self, row: &Row) {

@@ -22,6 +22,7 @@ mod fault;
 mod health;
 mod inserter;
 mod lock;
+pub mod moves;
 pub mod orders;
 mod page;
 mod places;
@@ -53,10 +54,11 @@ use parking_lot::Mutex;
 pub use event::Event;
 pub use fault::LedgerFault;
 pub use health::{Breakage, LedgerHealth, LedgerState};
+pub use moves::{By, Move, MoveKind, Told};
 pub use places::QUEUE_ORDERS_MAX;
 pub use queue::Slot;
 pub use receipt::{Bell, DeskId, Receipt};
-pub use recovery::{Recovered, RecoveredItem, RecoveredSale};
+pub use recovery::{Recovered, RecoveredItem, RecoveredMoves, RecoveredSale, Strike};
 pub use schema::{APPLICATION_ID, FILE_NAME, SCHEMA_VERSION};
 use writer::Turn;
 pub use writer::Writer;
@@ -121,8 +123,12 @@ pub enum Outcome {
 
 /// Who hears what became of orders. Called on the writer's thread: must be quick, must not wait for the ledger.
 pub trait Settle: Send {
-    /// Called for each order, before its receipt is told.
+    /// Called for each order that was won, before its receipt is told.
     fn settled(&self, order: &Arc<Order>, outcome: Outcome);
+    /// Called for each order that moves on, before the receipt is told. Who has nothing else to do has the order settled.
+    fn moved(&self, moved: &mut Move, outcome: Outcome) {
+        moved.settle(outcome);
+    }
     /// The ledger is broken: the process must end. Called once.
     fn broken(&self, why: &str);
 }
@@ -246,10 +252,15 @@ impl Ledger {
     /// # Refuses
     /// As [`Ledger::slot`].
     pub fn record(&self, event: Event) -> Result<Receipt, Unwritten> {
-        let slot = self.slot()?;
+        Ok(self.record_in(self.slot()?, event))
+    }
+
+    /// Takes an event over that has its place already, which cannot fail: for whoever takes something in memory first.
+    /// `slot` must be this ledger's.
+    pub fn record_in(&self, slot: Slot<'_>, event: Event) -> Receipt {
         let (promise, receipt) = Promise::new(DeskId::NONE);
         self.commons.queue.push(slot, event, Some(promise), Haste::Urgent);
-        Ok(receipt)
+        receipt
     }
 
     /// Opens a desk: a runtime's own place to wake its tasks from. After a commit its bell is rung once, whereupon the

@@ -10,12 +10,12 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::read::{LedgerReader, ReadFault};
 use crate::clock::WallTime;
-use crate::ids::{BuyerId, BuyerRef, IdempotencyKey, KeyRef, OrderId, Quantity, SaleId, Sku};
+use crate::ids::{BuyerId, BuyerRef, IdempotencyKey, KeyRef, OrderId, PaymentId, Quantity, SaleId, Sku};
 use crate::money::Money;
 use crate::order::{Ack, OrderState};
 
 const SELECT: &str = "SELECT seq, order_id, sale, sku, buyer, idempotency_key, quantity, price_minor, currency, \
-     state, placed_at_us, expires_at_us, ack, stored_at_us FROM orders";
+     state, placed_at_us, expires_at_us, ack, stored_at_us, late, payment FROM orders";
 
 /// The statement that reads a page: `?1` after which event, `?2`–`?4` the filter's sale, state and buyer, `?5` how many.
 pub(super) fn page() -> String {
@@ -48,12 +48,16 @@ pub struct OrderRecord {
     pub state: OrderState,
     /// When the attempt was made.
     pub placed_at: WallTime,
-    /// Until when it is or was held.
+    /// Until when it is or was held, extensions included.
     pub expires_at: Option<WallTime>,
     /// What was promised of its safety when it was won.
     pub ack: Ack,
     /// When the writer took it over.
     pub stored_at: WallTime,
+    /// Whether it was paid after its hold was over.
+    pub is_late: bool,
+    /// What has paid for it, where somebody has said so.
+    pub payment: Option<PaymentId>,
 }
 
 impl OrderRecord {
@@ -72,6 +76,8 @@ impl OrderRecord {
         let buyer = text(4).and_then(|text| BuyerRef::parse(text.as_bytes()).ok());
         let key = row.get_ref(5).ok().and_then(|value| value.as_str_or_null().ok());
         let key = key.and_then(|key| key.map(|key| KeyRef::parse(key.as_bytes())).transpose().ok());
+        let payment = row.get_ref(15).ok().and_then(|value| value.as_str_or_null().ok());
+        let payment = payment.and_then(|payment| payment.map(PaymentId::parse).transpose().ok());
         let units = number(6).and_then(|units| u32::try_from(units).ok()).and_then(Quantity::new);
         let price = number(7).zip(text(8)).and_then(|(minor, currency)| Money::from_minor(minor, currency));
         Ok(Self {
@@ -88,6 +94,8 @@ impl OrderRecord {
             expires_at: number(11).map(WallTime::from_micros),
             ack: text(12).and_then(Ack::of_word).ok_or_else(damaged("not an ack"))?,
             stored_at: number(13).map(WallTime::from_micros).ok_or_else(damaged("not a time"))?,
+            is_late: number(14) == Some(1),
+            payment: payment.ok_or_else(damaged("not a payment's id"))?,
         })
     }
 }

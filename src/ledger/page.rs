@@ -5,12 +5,15 @@
 //!
 //! **Invariant:** `seq` is dense, `at_us` never goes back, each row's hash covers the row before it.
 
-use super::event::{Event, SaleDetail};
+mod rows;
+
+use super::event::Event;
 use super::queue::Entry;
 use super::row::{EventKind, EventRow, GENESIS, Hash};
 use crate::clock::WallTime;
 use crate::ids::{ItemNo, SaleNo};
 use crate::order::{Order, OrderState};
+use rows::{blank, detail_of, row_of};
 
 /// An event that contradicts the log: whoever sent it has not made sure that it may happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -23,6 +26,8 @@ pub(super) enum BadEvent {
     NoSuchSale,
     #[error("there is no such item in this sale")]
     NoSuchItem,
+    #[error("its order is not in the log")]
+    NotPlaced,
     #[error("its terms cannot be written as JSON")]
     Unwritable,
 }
@@ -114,6 +119,14 @@ impl Tally {
             Event::StockAdded { sale, item, units } => (*sale, *item, i64::from(*units)),
             Event::StockTaken { sale, item, units } => (*sale, *item, -i64::from(*units)),
             Event::OrderPlaced(order) => (order.terms.sale, order.terms.item, -i64::from(order.terms.quantity.units())),
+            Event::OrderMoved(moved) => {
+                let (order, terms) = (moved.order(), &moved.order().terms);
+                // Its units would be given back by a row that belongs to somebody else.
+                if order.noted_seq() == 0 {
+                    return Err(BadEvent::NotPlaced);
+                }
+                (terms.sale, terms.item, moved.kind().shift(terms.quantity.units()).available())
+            }
         };
         let tally = self.item(sale, item)?;
         let before = tally.available;
@@ -149,12 +162,13 @@ pub(super) struct Page<'a> {
     undo: Undo,
     /// When it is written: each row's time, unless an earlier row is later.
     now: WallTime,
+    is_kept: bool,
 }
 
 impl<'a> Page<'a> {
     pub(super) fn new(entries: &'a [Entry], tally: &'a mut Tally, now: WallTime) -> Self {
         let undo = Undo { head: tally.head, sales: tally.sales, items: tally.items.len(), available: Vec::new() };
-        Self { entries, tally, undo, now }
+        Self { entries, tally, undo, now, is_kept: false }
     }
 
     /// The log's last number before this page.
@@ -168,6 +182,7 @@ impl<'a> Page<'a> {
         self.undo.head = self.tally.head;
         self.undo.sales = self.tally.sales;
         self.undo.items = self.tally.items.len();
+        self.is_kept = true;
     }
 
     /// Makes the rows, in order, and hands each to `write`. May be done once.
@@ -224,66 +239,13 @@ impl Drop for Page<'_> {
     /// A page that wasn't kept was never made.
     fn drop(&mut self) {
         self.tally.unmake(&mut self.undo);
-    }
-}
-
-fn blank(kind: &str, sale: i64) -> EventRow<'_> {
-    EventRow {
-        seq: 0,
-        at_us: 0,
-        kind,
-        sale,
-        item: None,
-        order_id: None,
-        buyer: None,
-        idempotency_key: None,
-        quantity: None,
-        price_minor: None,
-        placed_at_us: None,
-        expires_at_us: None,
-        ack: None,
-        detail: None,
-    }
-}
-
-fn detail_of(event: &Event) -> Result<Option<String>, BadEvent> {
-    let detail = match event {
-        Event::SaleCreated { first_item, offer, .. } => SaleDetail::of(&offer.sale, *first_item, &offer.items),
-        Event::SaleChanged { terms, first_item, added, .. } => SaleDetail::of(terms, *first_item, added),
-        _ => return Ok(None),
-    };
-    serde_json::to_string(&detail).map(Some).map_err(|_| BadEvent::Unwritable)
-}
-
-fn row_of<'a>(event: &'a Event, detail: Option<&'a str>) -> EventRow<'a> {
-    let of_sale = |sale: &SaleNo| EventRow { detail, ..blank(event.kind().word(), i64::from(sale.0)) };
-    match event {
-        Event::SaleCreated { sale, .. }
-        | Event::SaleChanged { sale, .. }
-        | Event::SaleOpened(sale, _)
-        | Event::SalePaused(sale)
-        | Event::SaleResumed(sale)
-        | Event::SaleEnded(sale) => of_sale(sale),
-        Event::StockAdded { sale, item, units } | Event::StockTaken { sale, item, units } => {
-            EventRow { item: Some(i64::from(item.0)), quantity: Some(i64::from(*units)), ..of_sale(sale) }
+        if !self.is_kept {
+            for entry in self.entries {
+                if let Event::OrderPlaced(order) = &entry.event {
+                    order.note_seq(0);
+                }
+            }
         }
-        Event::OrderPlaced(order) => order_row(order),
-    }
-}
-
-fn order_row(order: &Order) -> EventRow<'_> {
-    let terms = &order.terms;
-    EventRow {
-        item: Some(i64::from(terms.item.0)),
-        order_id: Some(terms.id.as_bytes()),
-        buyer: Some(terms.buyer.as_str()),
-        idempotency_key: terms.key.as_ref().map(|key| key.as_str()),
-        quantity: Some(i64::from(terms.quantity.units())),
-        price_minor: Some(terms.unit_price.minor()),
-        placed_at_us: Some(terms.placed_at.micros()),
-        expires_at_us: terms.expires_at.map(WallTime::micros),
-        ack: Some(terms.ack.word()),
-        ..blank(EventKind::OrderPlaced.word(), i64::from(terms.sale.0))
     }
 }
 

@@ -3,20 +3,21 @@
 //! **Invariant:** what is handed up agrees with itself: numbers are dense, totals are the sum of the orders, and the
 //! end of the log is chained. The whole chain is the audit's to prove.
 
+mod log;
+
 use std::sync::Arc;
 
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, Row, Rows};
+use rusqlite::{Connection, Row};
 
 use super::fault::LedgerFault;
 use super::page::{ItemTally, Tally, committed};
-use super::row::EventKind;
 use super::tail::check_tail;
 use crate::clock::WallTime;
-use crate::ids::{BuyerRef, ItemNo, KeyRef, OrderId, Quantity, SaleId, SaleNo, Sku};
+use crate::ids::{BuyerId, ItemNo, MessageId, OrderId, PaymentId, SaleId, SaleNo, Sku};
 use crate::money::Money;
 use crate::offer::{ItemTerms, Phase, SaleTerms};
-use crate::order::{Ack, Order, OrderState, OrderTerms, Stored};
+use crate::order::Order;
 
 /// A sale as the ledger has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +54,32 @@ pub struct Recovered {
     pub items: Vec<RecoveredItem>,
     /// All orders, whatever their state, in the order of the log.
     pub orders: Vec<Arc<Order>>,
+    /// What else the moves of the orders leave to be known.
+    pub moves: RecoveredMoves,
     /// How many events there are.
     pub events: u64,
+}
+
+/// What the moves of orders leave to be known, beside where each order stands.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct RecoveredMoves {
+    /// Messages that have been acted on.
+    pub messages: Vec<MessageId>,
+    /// Orders that were paid by a payment with an id.
+    pub payments: Vec<(OrderId, PaymentId)>,
+    /// Holds that ran out, and orders that were paid all the same, in the order of the log.
+    pub strikes: Vec<Strike>,
+}
+
+/// A hold ran out, or was made good for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Strike {
+    /// In which sale.
+    pub sale: SaleNo,
+    /// Whose it was.
+    pub buyer: BuyerId,
+    /// When it ran out; none: the order was paid after all.
+    pub at: Option<WallTime>,
 }
 
 /// What a row lacks, before anybody knows which row it is.
@@ -82,7 +107,7 @@ impl Flaw {
 pub(super) fn recover(connection: &Connection) -> Result<(Recovered, Tally), LedgerFault> {
     let sales = read_sales(connection).map_err(|flaw| flaw.at(None))?;
     let items = read_items(connection, sales.len()).map_err(|flaw| flaw.at(None))?;
-    let (orders, last) = read_orders(connection, &items)?;
+    let (orders, moves, last) = log::read_orders(connection, &items)?;
     check_totals(&items, &orders)?;
     let head = check_tail(connection, last)?;
     let tally = Tally {
@@ -90,7 +115,7 @@ pub(super) fn recover(connection: &Connection) -> Result<(Recovered, Tally), Led
         sales: u32::try_from(sales.len()).unwrap_or(u32::MAX),
         items: items.iter().map(tally_of).collect(),
     };
-    Ok((Recovered { sales, items, orders, events: last.unsigned_abs() }, tally))
+    Ok((Recovered { sales, items, orders, moves, events: last.unsigned_abs() }, tally))
 }
 
 fn tally_of(item: &RecoveredItem) -> ItemTally {
@@ -172,105 +197,6 @@ fn read_items(connection: &Connection, sales: usize) -> Result<Vec<RecoveredItem
         items.push(RecoveredItem { no, sale, terms, held: number(row, 7)?, sold: number(row, 8)? });
     }
     Ok(items)
-}
-
-/// Orders that have left the state in which they were placed, in the order of the log, read beside it.
-struct MovedOn<'a> {
-    rows: Rows<'a>,
-    next: Option<(i64, OrderState)>,
-}
-
-impl<'a> MovedOn<'a> {
-    fn new(rows: Rows<'a>) -> Result<Self, Flaw> {
-        let mut moved_on = Self { rows, next: None };
-        moved_on.step()?;
-        Ok(moved_on)
-    }
-
-    fn step(&mut self) -> Result<(), Flaw> {
-        self.next = match self.rows.next()? {
-            None => None,
-            Some(row) => {
-                let state = text(row, 1)?.and_then(OrderState::of_word);
-                Some((number(row, 0)?, some(state, "an order's state is none")?))
-            }
-        };
-        Ok(())
-    }
-
-    fn state(&mut self, seq: i64, placed: OrderState) -> Result<OrderState, Flaw> {
-        match self.next {
-            Some((at, state)) if at == seq => self.step().map(|()| state),
-            _ => Ok(placed),
-        }
-    }
-}
-
-/// All orders, and the last event's number.
-fn read_orders(connection: &Connection, items: &[RecoveredItem]) -> Result<(Vec<Arc<Order>>, i64), LedgerFault> {
-    let mut last = 0;
-    read_log(connection, items, &mut last).map(|orders| (orders, last)).map_err(|flaw| flaw.at(Some(last + 1)))
-}
-
-fn read_log(connection: &Connection, items: &[RecoveredItem], last: &mut i64) -> Result<Vec<Arc<Order>>, Flaw> {
-    let mut states = connection.prepare("SELECT seq, state FROM order_states ORDER BY seq")?;
-    let mut moved_on = MovedOn::new(states.query([])?)?;
-    // One pass over the log in its own order: the fastest that the file can be read.
-    let sql = "SELECT seq, kind, sale, item, order_id, buyer, idempotency_key, quantity, price_minor, placed_at_us, \
-               expires_at_us, ack FROM events ORDER BY seq";
-    let mut statement = connection.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    let placed = EventKind::OrderPlaced.word().as_bytes();
-    let mut orders = Vec::new();
-    while let Some(row) = rows.next()? {
-        let seq: i64 = number(row, 0)?;
-        if seq != *last + 1 {
-            return Err(Flaw::Wrong("an event is missing"));
-        }
-        let kind = some(bytes(row, 1)?, "an event has no kind")?;
-        if kind == placed {
-            orders.push(Arc::new(read_order(row, seq, items, &mut moved_on)?));
-        } else if std::str::from_utf8(kind).ok().and_then(EventKind::of_word).is_none() {
-            return Err(Flaw::Wrong("an event's kind is none"));
-        }
-        *last = seq;
-    }
-    match moved_on.next {
-        None => Ok(orders),
-        Some(_) => Err(Flaw::Wrong("a state belongs to no order")),
-    }
-}
-
-fn read_order(row: &Row<'_>, seq: i64, items: &[RecoveredItem], moved_on: &mut MovedOn<'_>) -> Result<Order, Flaw> {
-    let (sale, item) = (SaleNo(number(row, 2)?), ItemNo(number(row, 3)?));
-    let of = some(items.get(item.index()).filter(|of| of.sale == sale), "an order's item is none")?;
-    let price_minor: i64 = number(row, 8)?;
-    // Nearly always the item's own price; else its currency has to be found by its code.
-    let unit_price = match of.terms.price {
-        price if price.minor() == price_minor => Some(price),
-        price => Money::from_minor(price_minor, price.currency()),
-    };
-    let id = bytes(row, 4)?.and_then(|id| id.try_into().ok()).map(OrderId::from_bytes);
-    let key = match bytes(row, 6)? {
-        None => None,
-        Some(key) => Some(some(KeyRef::parse(key).ok(), "an idempotency key is malformed")?.into()),
-    };
-    let terms = OrderTerms {
-        id: some(id, "an order's id is malformed")?,
-        sale,
-        item,
-        buyer: some(bytes(row, 5)?.and_then(|buyer| BuyerRef::parse(buyer).ok()), "a buyer's id is malformed")?.into(),
-        key,
-        quantity: some(Quantity::new(number(row, 7)?), "an order has no units")?,
-        unit_price: some(unit_price, "an order's price is none")?,
-        placed_at: WallTime::from_micros(number(row, 9)?),
-        expires_at: integer(row, 10)?.map(WallTime::from_micros),
-        ack: some(text(row, 11)?.and_then(Ack::of_word), "an order's ack is none")?,
-    };
-    let placed = if terms.expires_at.is_some() { OrderState::Held } else { OrderState::Confirmed };
-    let order = Order::recovered(terms, moved_on.state(seq, placed)?, Stored::Disk);
-    order.note_seq(seq);
-    Ok(order)
 }
 
 /// The totals of the items are what their orders add up to.

@@ -36,10 +36,24 @@ pub enum EventKind {
     StockSoldOut,
     /// An order was won.
     OrderPlaced,
+    /// A held order was paid, or one that had expired and got units once more; `detail` says how, as for all below.
+    OrderConfirmed,
+    /// A held order was given back.
+    OrderCancelled,
+    /// A held order wasn't paid in time.
+    OrderExpired,
+    /// A sold order was given back; `detail` says whether its units are for sale again.
+    OrderRefunded,
+    /// A held order is being paid, and held until `expires_at_us`.
+    PaymentStarted,
+    /// A held order's payment has failed; it is held until `expires_at_us`.
+    PaymentFailed,
+    /// There is money for an order that can't be sold for it.
+    PaymentOrphaned,
 }
 
 impl EventKind {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 17] = [
         Self::SaleCreated,
         Self::SaleChanged,
         Self::SaleOpened,
@@ -50,6 +64,13 @@ impl EventKind {
         Self::StockTaken,
         Self::StockSoldOut,
         Self::OrderPlaced,
+        Self::OrderConfirmed,
+        Self::OrderCancelled,
+        Self::OrderExpired,
+        Self::OrderRefunded,
+        Self::PaymentStarted,
+        Self::PaymentFailed,
+        Self::PaymentOrphaned,
     ];
 
     /// The ledger's word.
@@ -66,7 +87,29 @@ impl EventKind {
             Self::StockTaken => "stock.taken",
             Self::StockSoldOut => "stock.sold_out",
             Self::OrderPlaced => "order.placed",
+            Self::OrderConfirmed => "order.confirmed",
+            Self::OrderCancelled => "order.cancelled",
+            Self::OrderExpired => "order.expired",
+            Self::OrderRefunded => "order.refunded",
+            Self::PaymentStarted => "payment.started",
+            Self::PaymentFailed => "payment.failed",
+            Self::PaymentOrphaned => "payment.orphaned",
         }
+    }
+
+    /// Whether it is about an order that was won before: its `detail` says how it came to it.
+    #[must_use]
+    pub fn moves_an_order(self) -> bool {
+        matches!(
+            self,
+            Self::OrderConfirmed
+                | Self::OrderCancelled
+                | Self::OrderExpired
+                | Self::OrderRefunded
+                | Self::PaymentStarted
+                | Self::PaymentFailed
+                | Self::PaymentOrphaned
+        )
     }
 
     /// The kind of a ledger's word; none for a word of a newer doorbuster or a damaged row.

@@ -47,10 +47,14 @@ CREATE TABLE items (
     CHECK (held + sold <= stock)
 ) STRICT;
 
--- Orders that have left the state in which they were placed, by the seq of their 'order.placed' event.
+-- Orders that are not as they were placed, by the seq of their 'order.placed' event.
 CREATE TABLE order_states (
-    seq             INTEGER PRIMARY KEY REFERENCES events (seq),
-    state           TEXT    NOT NULL CHECK (state IN ('confirmed', 'cancelled', 'expired', 'refunded'))
+    -- Deferred: an order may move in the transaction that places it.
+    seq             INTEGER PRIMARY KEY REFERENCES events (seq) DEFERRABLE INITIALLY DEFERRED,
+    state           TEXT    NOT NULL CHECK (state IN ('held', 'confirmed', 'cancelled', 'expired', 'refunded')),
+    expires_at_us   INTEGER,              -- the end of the hold, where a payment has moved it
+    late            INTEGER NOT NULL DEFAULT 0 CHECK (late IN (0, 1)),  -- 1: paid after the hold was over
+    payment         TEXT                  -- the provider's id of what has paid for it
 ) STRICT;
 
 -- What people ask for.
@@ -58,7 +62,8 @@ CREATE VIEW orders AS
 SELECT e.seq, e.order_id, s.id AS sale, i.sku, e.buyer, e.idempotency_key, e.quantity,
        e.price_minor, i.currency, e.price_minor * e.quantity AS total_minor,
        coalesce(o.state, iif(e.expires_at_us IS NULL, 'confirmed', 'held')) AS state,
-       e.placed_at_us, e.expires_at_us, e.ack, e.at_us AS stored_at_us,
+       e.placed_at_us, coalesce(o.expires_at_us, e.expires_at_us) AS expires_at_us, e.ack,
+       e.at_us AS stored_at_us, coalesce(o.late, 0) AS late, o.payment,
        e.sale AS sale_no, e.item AS item_no
 FROM events AS e
 JOIN sales AS s ON s.no = e.sale

@@ -4,6 +4,7 @@
 
 mod disks;
 mod failing;
+mod moving;
 mod opening;
 mod queueing;
 mod storing;

@@ -246,12 +246,16 @@ impl Writer {
         for entry in self.batch[range].iter_mut().filter(|entry| !entry.told) {
             // First: an outcome that makes its listener panic isn't told again.
             entry.told = true;
-            if let Event::OrderPlaced(order) = &entry.event {
-                if let Outcome::Stored(stored) = outcome {
-                    order.mark_stored(stored);
-                    self.figures.orders += 1;
+            match &mut entry.event {
+                Event::OrderPlaced(order) => {
+                    if let Outcome::Stored(stored) = outcome {
+                        order.mark_stored(stored);
+                        self.figures.orders += 1;
+                    }
+                    self.settle.settled(order, outcome);
                 }
-                self.settle.settled(order, outcome);
+                Event::OrderMoved(moved) => self.settle.moved(moved, outcome),
+                _ => {}
             }
             if let Some((desk, waker)) = entry.promise.take().and_then(|promise| promise.keep(outcome.told())) {
                 self.outbox.put(desk, waker);

@@ -1,22 +1,39 @@
-//! Orders, after the win: every order by its id.
+//! Orders, after the win: every order by its id, when its hold ends, and what was said about its payment.
 //!
-//! What becomes of a held order (payment, cancellation, expiry) is decided in this room. For now it answers questions.
+//! Here is what is known and what it means. Who carries it out, between stock and ledger, is the cashier
+//! ([`crate::cashier`]).
 //!
 //! **Invariant:** an order is in the book from the moment at which it can't fail any more, or is taken out again when the
 //! ledger has said that it isn't stored.
+
+pub mod deadlines;
+pub mod messages;
+pub mod notice;
+pub mod rules;
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
 
 use std::sync::Arc;
 
 use dashmap::DashMap;
 use foldhash::quality::RandomState;
 
-use crate::ids::OrderId;
+use self::deadlines::Deadlines;
+use self::messages::Messages;
+use crate::ids::{OrderId, PaymentId};
 use crate::order::Order;
 
 /// Every order of every sale.
 #[derive(Debug, Default)]
 pub struct Book {
     by_id: DashMap<OrderId, Arc<Order>, RandomState>,
+    /// What has paid for an order, where somebody has said so.
+    payments: DashMap<OrderId, PaymentId, RandomState>,
+    /// When holds end.
+    pub deadlines: Deadlines,
+    /// What has been heard of payments.
+    pub messages: Messages,
 }
 
 impl Book {
@@ -34,6 +51,23 @@ impl Book {
     /// Takes an order out that the ledger hasn't stored.
     pub(crate) fn forget(&self, id: OrderId) {
         self.by_id.remove(&id);
+    }
+
+    /// What has paid for an order, where somebody has said so.
+    #[must_use]
+    pub fn payment_of(&self, id: OrderId) -> Option<PaymentId> {
+        self.payments.get(&id).map(|payment| payment.clone())
+    }
+
+    /// Notes what has paid for an order: the ledger has it.
+    pub(crate) fn note_payment(&self, id: OrderId, payment: PaymentId) {
+        self.payments.insert(id, payment);
+    }
+
+    /// Every order that is held.
+    pub(crate) fn held(&self) -> impl Iterator<Item = Arc<Order>> {
+        let is_held = |order: &Arc<Order>| order.state() == crate::order::OrderState::Held;
+        self.by_id.iter().map(|entry| Arc::clone(entry.value())).filter(move |order| is_held(order))
     }
 
     /// How many orders there are, whatever their state.

@@ -38,7 +38,7 @@ pub struct Item {
     no: ItemNo,
     sale: SaleNo,
     terms: ItemTerms,
-    /// Units that the shop has put on sale, sold ones included. Written by the keeper, when the ledger has it.
+    /// Units that the shop has put on sale, sold ones included. Changed when the ledger has it.
     on_sale: AtomicU32,
 }
 
@@ -104,6 +104,12 @@ impl Sale {
         now.micros() >= self.closes_at_us.load(Ordering::Relaxed)
     }
 
+    /// Puts a foot in the gate of a sale that may be over: what is decided by its terms gets into the ledger's queue before
+    /// the event that changes them.
+    pub fn step_past(&self) -> Underway<'_> {
+        self.gate.step_past()
+    }
+
     /// Lets attempts in. Call it after the opening or resuming is in the ledger.
     pub fn open(&self) {
         self.gate.set(Phase::Live);
@@ -154,13 +160,19 @@ impl Item {
     /// Units that the shop has put on sale, sold ones included.
     #[must_use]
     pub fn on_sale(&self) -> u32 {
-        // Relaxed: a figure for people and for the keeper, who writes it himself.
+        // Relaxed: a figure for people, and for the keeper's bound, which a refund can only move away from it.
         self.on_sale.load(Ordering::Relaxed)
     }
 
-    /// The shop has changed how many units are on sale.
-    pub fn set_on_sale(&self, units: u32) {
-        self.on_sale.store(units, Ordering::Relaxed);
+    /// The shop has put units on sale.
+    pub fn put_on_sale(&self, units: u32) {
+        // Relaxed, and one step, for a refund may take some off sale at the same moment.
+        self.on_sale.fetch_add(units, Ordering::Relaxed);
+    }
+
+    /// The shop has taken units off sale, or they were refunded and haven't come back.
+    pub fn take_off_sale(&self, units: u32) {
+        self.on_sale.fetch_sub(units, Ordering::Relaxed);
     }
 }
 

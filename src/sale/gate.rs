@@ -83,6 +83,15 @@ impl Gate {
             .map_err(phase_of)
     }
 
+    /// Puts a foot in the gate whatever the phase is: for what the gate doesn't stop, but waits for.
+    pub(super) fn step_past(&self) -> Underway<'_> {
+        // Acquire: who steps in after `settle` has begun sees what was changed before it.
+        let step = self.word.fetch_update(Ordering::AcqRel, Ordering::Acquire, |word| Some(word + foot(word)));
+        // The closure never says no.
+        let (Ok(word) | Err(word)) = step;
+        Underway { gate: self, foot: foot(word) }
+    }
+
     /// Sets the phase; feet stay where they are.
     pub(super) fn set(&self, phase: Phase) {
         // Release: what was committed before an opening is seen by who gets in. The closure never says no.

@@ -80,6 +80,34 @@ fn loom_who_steps_in_after_the_terms_have_settled_reads_the_new_ones() {
     });
 }
 
+/// | taker | keeper, after he has settled |
+/// | --- | --- |
+/// | read the old terms | sees what it has queued: required |
+/// | read the old terms, queues afterwards | forbidden |
+/// | read the new terms | allowed |
+#[test]
+fn loom_a_late_payment_of_a_sale_that_is_over_goes_by_the_new_terms_or_before_them() {
+    loom::model(|| {
+        let gate = Arc::new(Gate::new(Phase::Ended));
+        let (limit, queued) = (Arc::new(AtomicU32::new(2)), Arc::new(AtomicU32::new(0)));
+        let taker = {
+            let (gate, limit, queued) = (Arc::clone(&gate), Arc::clone(&limit), Arc::clone(&queued));
+            thread::spawn(move || {
+                let _underway = gate.step_past();
+                // Relaxed: only the gate orders these; that is what is on trial.
+                let limit = limit.load(Ordering::Relaxed);
+                queued.fetch_add(1, Ordering::Relaxed);
+                limit
+            })
+        };
+        limit.store(1, Ordering::Relaxed);
+        gate.settle();
+        let seen = queued.load(Ordering::Relaxed);
+        let by_limit = taker.join().expect("the taker doesn't panic");
+        assert!(by_limit == 1 || seen == 1, "an order by the old terms was queued after they had settled");
+    });
+}
+
 /// The other side is empty when newcomers are sent there again.
 ///
 /// | taker | keeper, after he has settled twice |

@@ -1,6 +1,6 @@
 //! One sale's buyers: what each of them has, by which their limit is judged and their retries are answered.
 //!
-//! Only winners have an account, and those who are trying to become one, so memory is bounded by stock and not by
+//! Only winners have an account, and those who are trying to become one, so memory is bounded by what was won and not by
 //! traffic. One lock of one map shard covers each step; no step touches a second account, and none runs foreign code
 //! that could ask for the map again.
 //!
@@ -19,6 +19,7 @@ use dashmap::DashMap;
 use dashmap::mapref::entry::Entry;
 use foldhash::quality::RandomState;
 
+use crate::clock::WallTime;
 use crate::ids::{BuyerId, BuyerRef, KeyRef, Quantity};
 use crate::order::Order;
 
@@ -42,7 +43,7 @@ pub(super) enum NotEntered {
 pub(super) enum Afterwards {
     /// It never was, as far as anybody knows.
     Forgotten,
-    /// Its key is answered with it.
+    /// It is shown to its buyer, its key is answered with it, and it may be paid late.
     Remembered,
 }
 
@@ -51,6 +52,10 @@ struct Account {
     orders: Orders,
     /// At most the limit in force when the last was taken.
     units: u32,
+    /// Holds that ran out unpaid.
+    strikes: u32,
+    /// When the last of them did.
+    struck_at: WallTime,
 }
 
 /// Most buyers have one order: no allocation for it.
@@ -86,7 +91,7 @@ impl Orders {
 
 impl Account {
     fn with(order: Arc<Order>, units: u32) -> Self {
-        Self { orders: Orders::One(order), units }
+        Self { orders: Orders::One(order), units, strikes: 0, struck_at: WallTime::from_micros(0) }
     }
 
     fn under(&self, key: KeyRef<'_>) -> Option<&Arc<Order>> {
@@ -148,6 +153,44 @@ impl Buyers {
                 entry.insert(Account::with(order, units));
             }
         }
+    }
+
+    /// Puts a stored order's units on its buyer's account once more, if he may have that many.
+    ///
+    /// # Refuses
+    /// [`NotEntered::LimitReached`].
+    pub(super) fn raise(&self, order: &Arc<Order>, limit: u32) -> Result<(), NotEntered> {
+        let quantity = order.terms.quantity;
+        match self.accounts.entry(order.terms.buyer.clone()) {
+            Entry::Occupied(mut entry) => {
+                let account = entry.get_mut();
+                account.units = raised(account.units, quantity, limit)?;
+            }
+            Entry::Vacant(entry) => {
+                let units = raised(0, quantity, limit)?;
+                entry.insert(Account::with(Arc::clone(order), units));
+            }
+        }
+        Ok(())
+    }
+
+    /// Counts a hold that ran out unpaid, or takes one back.
+    pub(super) fn strike(&self, buyer: BuyerRef<'_>, at: Option<WallTime>) {
+        // Whoever has let a hold run out has an order, and so an account.
+        let Some(mut account) = self.accounts.get_mut(buyer.as_str()) else { return };
+        match at {
+            Some(at) => {
+                account.strikes = account.strikes.saturating_add(1);
+                account.struck_at = at;
+            }
+            None => account.strikes = account.strikes.saturating_sub(1),
+        }
+    }
+
+    /// How many holds of the buyer ran out unpaid, and when the last one did; none: none did.
+    pub(super) fn strikes(&self, buyer: BuyerRef<'_>) -> Option<(u32, WallTime)> {
+        let account = self.accounts.get(buyer.as_str())?;
+        (account.strikes > 0).then_some((account.strikes, account.struck_at))
     }
 
     /// Takes an order's units off its buyer's account.

@@ -4,14 +4,16 @@
 //! its buyer's account (the limit, and no second order under the same key), [`Stock::take`] takes the units off the
 //! shelf. Between the last two the caller gets a place in the ledger's queue. [`Reserved::keep`] ends it.
 //!
-//! Absent: the ledger, deadlines, the states of orders. Take: memory first, then ledger. Give back: ledger first, then
-//! memory; so whoever calls [`Stock::give_back`], [`Stock::confirm`] or [`Stock::add_units`] has it in the log already.
+//! Absent: the ledger, deadlines, the arrows between the states of orders. Take: memory first, then ledger. Give back:
+//! ledger first, then memory; so whoever calls [`Stock::take_back`], [`Stock::write_off`], [`Stock::confirm`] or
+//! [`Stock::add_units`] has it in the log already, and whoever calls [`Stock::give_back`] knows that it isn't.
 //!
 //! **Invariant:** a unit has one owner: the shelf, a reservation, or an order that the ledger has been given.
 //!
 //! **Invariant:** a [`Claim`] or [`Reserved`] that is dropped, for whatever reason, leaves no trace.
 
 mod buyers;
+mod cooling;
 mod reserved;
 mod shelf;
 
@@ -26,7 +28,8 @@ mod tests;
 
 use std::sync::Arc;
 
-pub use reserved::{Claim, Reserved, Withdrawn};
+pub use cooling::{COOL_DOWN_MAX, Cooling};
+pub use reserved::{Claim, Reserved, Retaken, Withdrawn};
 pub use shelf::Shelf;
 
 use self::buyers::{Afterwards, Buyers, NotEntered};
@@ -126,12 +129,8 @@ impl Stock {
     /// told what is left.
     pub fn restore(&self, order: Arc<Order>) {
         let Some(buyers) = self.sales.get(order.terms.sale.index()) else { return };
-        if order.state().is_live() {
-            let units = order.terms.quantity.units();
-            buyers.restore(order, units);
-        } else if order.terms.key.is_some() {
-            buyers.restore(order, 0);
-        }
+        let units = if order.state().is_live() { order.terms.quantity.units() } else { 0 };
+        buyers.restore(order, units);
     }
 
     /// The order that the buyer has under this key already, in whatever state. What the attempt wants is compared
@@ -212,15 +211,19 @@ impl Stock {
         Ok(Reserved::of(claim))
     }
 
-    /// Gives an order's units back, off its buyer's account and onto the shelf. An order that was cancelled, expired or
-    /// refunded has that state by now, and is remembered if it has a key; one that is still live was never stored, and
-    /// is forgotten. Call it once per order.
+    /// Gives the units of an order back that was never stored, off its buyer's account and onto the shelf, and forgets it.
+    /// Call it once per order.
     pub fn give_back(&self, order: &Order) {
-        let (was, afterwards) = match order.state() {
-            state @ (OrderState::Held | OrderState::Confirmed) => (state, Afterwards::Forgotten),
-            OrderState::Cancelled | OrderState::Expired => (OrderState::Held, remembered(order)),
-            OrderState::Refunded => (OrderState::Confirmed, remembered(order)),
-        };
+        self.put_back(order, order.state(), Afterwards::Forgotten);
+    }
+
+    /// Takes the units of a stored order back, which was held or confirmed until now. It is remembered. Call it once per
+    /// take, before its state moves.
+    pub fn take_back(&self, order: &Order, was: OrderState) {
+        self.put_back(order, was, Afterwards::Remembered);
+    }
+
+    fn put_back(&self, order: &Order, was: OrderState, afterwards: Afterwards) {
         // The shelf first: a buyer whose limit is free again finds the unit.
         if let Some(shelf) = self.shelf(order.terms.item) {
             shelf.put_back(home(), order.terms.quantity, was);
@@ -228,6 +231,29 @@ impl Stock {
         if let Some(buyers) = self.sales.get(order.terms.sale.index()) {
             buyers.release(order, afterwards);
         }
+    }
+
+    /// A confirmed order's units are no longer its buyer's, and the shop hasn't got them back. Call it once per order.
+    pub fn write_off(&self, order: &Order) {
+        if let Some(buyers) = self.sales.get(order.terms.sale.index()) {
+            buyers.release(order, Afterwards::Remembered);
+        }
+    }
+
+    /// Takes the units once more of an order that has given them back, to be confirmed. It was paid late.
+    ///
+    /// # Refuses
+    /// [`Unavailable::LimitReached`], [`Unavailable::SoldOut`], [`Unavailable::InsufficientStock`].
+    pub fn retake<'a>(&'a self, order: &'a Arc<Order>, limit_per_buyer: u32) -> Result<Retaken<'a>, Unavailable> {
+        let shelf = self.shelf(order.terms.item).ok_or(NOT_ON_THE_SHELF)?;
+        let buyers = self.sales.get(order.terms.sale.index()).ok_or(NOT_ON_THE_SHELF)?;
+        buyers.raise(order, limit_per_buyer).map_err(|_| Unavailable::LimitReached)?;
+        let taken = shelf.take(home(), order.terms.quantity, OrderState::Confirmed);
+        if let Err(refusal) = taken {
+            buyers.release(order, Afterwards::Remembered);
+            return Err(refusal);
+        }
+        Ok(Retaken { buyers, shelf, order, end: End::Undo })
     }
 
     /// An order that was held is confirmed: its units may no longer return. Call it once per order, and not for one that
@@ -269,7 +295,7 @@ impl Stock {
         Ok(Withdrawn { shelf, units, end: End::Undo })
     }
 
-    /// The buyer's orders in that sale, oldest first: the live ones, those underway, and those that a key stands for.
+    /// The buyer's orders in that sale, oldest first: those underway, and all that were won.
     #[must_use]
     pub fn orders_of(&self, sale: SaleNo, buyer: BuyerRef<'_>) -> Vec<Arc<Order>> {
         self.sales.get(sale.index()).map_or_else(Vec::new, |buyers| buyers.orders_of(buyer))
@@ -284,8 +310,4 @@ impl Stock {
     fn shelf(&self, item: ItemNo) -> Option<&Shelf> {
         self.shelves.get(item.index())
     }
-}
-
-fn remembered(order: &Order) -> Afterwards {
-    if order.terms.key.is_some() { Afterwards::Remembered } else { Afterwards::Forgotten }
 }

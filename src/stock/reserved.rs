@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Shelf;
 use super::buyers::{Afterwards, Buyers};
 use crate::home::home;
-use crate::order::Order;
+use crate::order::{Order, OrderState};
 
 /// An order in its buyer's account, as yet without units. Dropped, it is out of the account.
 #[derive(Debug)]
@@ -34,6 +34,16 @@ pub struct Reserved<'a> {
 pub struct Withdrawn<'a> {
     pub(super) shelf: &'a Shelf,
     pub(super) units: u32,
+    pub(super) end: End,
+}
+
+/// The units of an order that had given them back, taken once more. Dropped, they are back again.
+#[derive(Debug)]
+#[must_use]
+pub struct Retaken<'a> {
+    pub(super) buyers: &'a Buyers,
+    pub(super) shelf: &'a Shelf,
+    pub(super) order: &'a Order,
     pub(super) end: End,
 }
 
@@ -87,6 +97,22 @@ impl Drop for Reserved<'_> {
             // Nobody has moved an order that the ledger hasn't seen: its state is the one it was taken for. The claim
             // goes after this, so a buyer whose limit is free again finds the unit.
             shelf.put_back(home(), order.terms.quantity, order.state());
+        }
+    }
+}
+
+impl Retaken<'_> {
+    /// The ledger owns the decision: only it may say that it failed.
+    pub fn keep(mut self) {
+        self.end = End::Keep;
+    }
+}
+
+impl Drop for Retaken<'_> {
+    fn drop(&mut self) {
+        if self.end == End::Undo {
+            self.shelf.put_back(home(), self.order.terms.quantity, OrderState::Confirmed);
+            self.buyers.release(self.order, Afterwards::Remembered);
         }
     }
 }

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::contract::{instant_of, item_of, listed, refused, retry_after_s, won};
 use crate::plan::{Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
-use crate::wire::{Request, Response};
+use crate::wire::{Request, Response, eventually};
 
 fn attempt(buyer: &str) -> Request {
     Request::attempt(SALE, SKU).buyer(buyer)
@@ -65,6 +65,26 @@ fn a_win_with_a_hold_is_held_until_it_expires() {
     assert_eq!(members(&body), MEMBERS.into_iter().chain(["expires_at"]).collect());
     assert_eq!(body["state"], "held");
     assert_eq!(instant_of(&body["expires_at"]), instant_of(&body["placed_at"]) + 10.minutes());
+}
+
+#[test]
+fn a_hold_that_runs_out_is_for_sale_again_also_when_the_shop_was_killed_meanwhile() {
+    let config = Plan::gateway().set("orders.restart_grace", "\"1s\"").sale(Sale::of(SALE, 2).hold("1s"));
+    let mut shop = Shop::open(&config);
+    for (round, held) in [["b-0", "b-1"], ["b-2", "b-3"]].iter().enumerate() {
+        let orders = held.map(|buyer| (buyer, won(&shop.ask(&attempt(buyer)))));
+        assert_eq!(refused(&shop.ask(&attempt("late")), "sold_out")["held_may_return"], true);
+        if round == 0 {
+            shop = Shop::open_at(shop.kill());
+        }
+        eventually("the units' return", || item_of(&shop.sale(SALE)["items"], SKU)["remaining"] == 2);
+        for (buyer, order) in &orders {
+            let shown = shop.ask(&Request::get(&format!("/v1/orders/{order}")).buyer(buyer)).json();
+            assert_eq!(shown["state"], "expired", "{shown}");
+        }
+    }
+    let report = shop.close().audit();
+    assert_eq!((&report["orders"], &report["sales"][0]["available"]), (&json!(4), &json!(2)));
 }
 
 #[test]

@@ -12,10 +12,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::access::{Access, AccessSettings};
+use crate::cashier::{Cashier, Decision, Unmoved};
 use crate::client::{Client, ClientSettings, PassBuffer, Proof, Secret};
 use crate::clock::{Clock, WallTime};
 use crate::funnel::{Attempt, Descent, Funnel, Refusal, Sums, Visit};
-use crate::ids::{BuyerRef, KeyRef, Quantity, SaleId, Sku};
+use crate::ids::{BuyerRef, KeyRef, OrderId, Quantity, SaleId, Sku};
 use crate::keeper::Keeper;
 use crate::ledger::audit::{AuditReport, audit};
 use crate::ledger::read::LedgerReader;
@@ -23,6 +24,8 @@ use crate::ledger::{DeskId, LedgerSettings, OpenLedger, StoreKind};
 use crate::money::Money;
 use crate::offer::{ItemTerms, Offer, SaleTerms};
 use crate::order::{Ack, Order};
+use crate::orders::notice::{MessageId, Notice, NoticeKind, PaymentId};
+use crate::orders::rules::Rules;
 use crate::sale::{Entered, Sale};
 use crate::stock::{Stock, Wanted};
 
@@ -30,6 +33,13 @@ pub(super) const NOON: WallTime = WallTime::from_micros(1_800_000_000_000_000);
 pub(super) const SECOND: Duration = Duration::from_secs(1);
 pub(super) const TEN_MINUTES: Duration = Duration::from_secs(600);
 pub(super) const HERE: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
+/// A payment may take ten seconds, and all of them together twenty-five; a restart gives five.
+pub(super) const RULES: Rules = Rules {
+    payment_grace: Duration::from_secs(10),
+    payment_extension_max: Duration::from_secs(25),
+    restart_grace: Duration::from_secs(5),
+    refund_restocks: false,
+};
 /// Nobody's rate is limited.
 pub(super) const OPEN_DOORS: AccessSettings = AccessSettings { ip: None, buyer: None, sale: None, table_keys: 64 };
 
@@ -165,22 +175,38 @@ pub(super) fn wait<F: Future>(future: F) -> F::Output {
     }
 }
 
+/// What became of a decision: whether it has changed something.
+pub(super) fn done(decision: Result<Decision, Unmoved>) -> Result<bool, Unmoved> {
+    decision.and_then(|decision| wait(decision.stored())).map(|done| done.is_change)
+}
+
+/// A message about a payment that has the message's own name.
+pub(super) fn notice(order: OrderId, kind: NoticeKind, message: &str) -> Notice {
+    let id = |text: &str| MessageId::parse(text).expect("a message's id");
+    let payment = PaymentId::parse(&format!("of-{message}")).expect("a payment's id");
+    Notice { message: id(message), kind, order, payment: Some(payment), amount: None }
+}
+
 pub(super) struct House {
     dir: TempDir,
     pub(super) clock: Clock,
     pub(super) funnel: Arc<Funnel>,
     pub(super) keeper: Keeper,
+    pub(super) cashier: Cashier,
+    cool_down: Duration,
 }
 
-fn build(dir: &TempDir, clock: &Clock, access: &AccessSettings) -> (Arc<Funnel>, Keeper) {
+fn build(dir: &TempDir, clock: &Clock, access: &AccessSettings, cool_down: Duration) -> (Arc<Funnel>, Keeper, Cashier) {
     let data_dir = dir.path().join("data");
     let settings = LedgerSettings { data_dir, store: StoreKind::Sqlite, ack: Ack::Disk, queue_orders: 10_000 };
     let ledger = OpenLedger::open(settings, clock.clone()).expect("a good ledger");
     let client = Client::new(&Secret::from_bytes([7; 32]), ClientSettings { spent_keys: 64, ..Default::default() });
     let on_broken = Box::new(|why: &str| panic!("the ledger is broken: {why}"));
-    let funnel = Funnel::build(ledger, (client, Access::new(access)), Ack::Disk, on_broken).expect("a writer");
+    let mut funnel = Funnel::build(ledger, (client, Access::new(access)), Ack::Disk, on_broken).expect("a writer");
+    funnel.cool_down = cool_down;
     let funnel = Arc::new(funnel);
-    (Arc::clone(&funnel), Keeper::new(funnel, clock.clone()))
+    let cashier = Cashier::open(Arc::clone(&funnel), RULES, clock.now().wall);
+    (Arc::clone(&funnel), Keeper::new(funnel, clock.clone()), cashier)
 }
 
 impl House {
@@ -191,9 +217,52 @@ impl House {
 
     /// An empty shop at noon, with these limits.
     pub(super) fn with(access: &AccessSettings) -> Self {
+        Self::with_cool_down(access, Duration::ZERO)
+    }
+
+    /// The same, where those who let holds run out have to wait.
+    pub(super) fn with_cool_down(access: &AccessSettings, cool_down: Duration) -> Self {
         let (dir, clock) = (TempDir::new().expect("a temporary directory"), Clock::manual(NOON));
-        let (funnel, keeper) = build(&dir, &clock, access);
-        Self { dir, clock, funnel, keeper }
+        let (funnel, keeper, cashier) = build(&dir, &clock, access, cool_down);
+        Self { dir, clock, funnel, keeper, cashier, cool_down }
+    }
+
+    /// A shop with one live sale of so many shoes, which are held for ten minutes.
+    pub(super) fn holding(shoes: u32) -> Self {
+        let house = Self::new();
+        let mut offer = offer("launch", &[("shoe", shoes)]);
+        offer.sale.hold = Some(TEN_MINUTES);
+        house.create(offer);
+        house
+    }
+
+    pub(super) fn now(&self) -> WallTime {
+        self.clock.now().wall
+    }
+
+    /// Ends all holds that are over; says how many.
+    pub(super) fn expire(&self) -> usize {
+        let mut count = 0;
+        loop {
+            let expiries = self.cashier.expire(self.now());
+            assert!(!expiries.is_cut_short);
+            if expiries.receipts.is_empty() && self.cashier.next_deadline().is_none_or(|next| next > self.now()) {
+                return count;
+            }
+            count += expiries.receipts.len();
+            for receipt in expiries.receipts {
+                wait(receipt).expect("stored");
+            }
+        }
+    }
+
+    /// A provider's message of its own about an order, as if it were the first one.
+    pub(super) fn notice(&self, order: OrderId, kind: NoticeKind, message: &str) -> Result<bool, Unmoved> {
+        self.told(&notice(order, kind, message))
+    }
+
+    pub(super) fn told(&self, notice: &Notice) -> Result<bool, Unmoved> {
+        done(self.cashier.notice(notice, self.now()))
     }
 
     /// A shop with one live sale of so many shoes.
@@ -206,7 +275,7 @@ impl House {
     /// Closes the ledger, forgets everything and reads it back.
     pub(super) fn restart(&mut self) {
         self.funnel.ledger.close();
-        (self.funnel, self.keeper) = build(&self.dir, &self.clock, &OPEN_DOORS);
+        (self.funnel, self.keeper, self.cashier) = build(&self.dir, &self.clock, &OPEN_DOORS, self.cool_down);
     }
 
     pub(super) fn create(&self, offer: Offer) {

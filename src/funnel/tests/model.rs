@@ -2,7 +2,9 @@
 //!
 //! Absent: rates, and everything that needs two at once.
 
-use std::collections::BTreeMap;
+mod life;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::house::Ask;
@@ -40,6 +42,11 @@ pub(super) struct Model {
     pub(super) orders: Vec<Sold>,
     /// By sale; none: of sales that don't exist.
     pub(super) sums: BTreeMap<Option<String>, Sums>,
+    /// Messages that have been acted on.
+    messages: BTreeSet<u8>,
+    /// Until when held orders are held by what the log says.
+    logged: BTreeMap<usize, WallTime>,
+    opened_at: WallTime,
 }
 
 impl Sale {
@@ -61,7 +68,9 @@ impl Sale {
 
 impl Model {
     pub(super) fn new(now: WallTime) -> Self {
-        Self { now, sales: BTreeMap::new(), orders: Vec::new(), sums: BTreeMap::new() }
+        let (sales, sums) = (BTreeMap::new(), BTreeMap::new());
+        let (messages, logged) = (BTreeSet::new(), BTreeMap::new());
+        Self { now, sales, orders: Vec::new(), sums, messages, logged, opened_at: now }
     }
 
     fn units(&self, counts: impl Fn(&Sold) -> bool) -> u32 {
@@ -119,7 +128,9 @@ impl Model {
     pub(super) fn finish(&mut self, ask: Ask<'_>, depth: Depth) -> Result<Told, Refusal> {
         let told = match depth {
             Depth::Open => self.take(ask).map(Told::Won),
-            Depth::Again(order) if (order.sku.as_str(), order.units) == (ask.sku, ask.units) => Ok(Told::Again(order)),
+            Depth::Again(order) if (order.sku.as_str(), order.units) == (ask.sku, ask.units) => {
+                Ok(Told::Again(self.orders[order.number].clone()))
+            }
             Depth::Again(_) => Err(Unavailable::IdempotencyMismatch.into()),
         };
         match &told {
@@ -163,6 +174,9 @@ impl Model {
             placed_at: self.now,
             expires_at: sale.hold.map(|hold| self.now.after(hold)),
             state: if sale.hold.is_some() { OrderState::Held } else { OrderState::Confirmed },
+            deadline: sale.hold.map(|hold| self.now.after(hold)),
+            is_late: false,
+            paid_by: None,
         };
         self.orders.push(sold.clone());
         Ok(sold)
@@ -250,5 +264,12 @@ impl Model {
     pub(super) fn restart(&mut self) {
         self.sums.clear();
         self.sales.values_mut().flat_map(|sale| sale.items.values_mut()).for_each(|item| item.latched = false);
+        self.opened_at = self.now;
+        for number in 0..self.orders.len() {
+            let logged = self.logged.get(&number).copied().or(self.orders[number].expires_at);
+            let is_held = self.orders[number].state == OrderState::Held;
+            let own = self.own_deadline(number).filter(|_| is_held);
+            self.orders[number].deadline = logged.max(logged.and(own));
+        }
     }
 }

@@ -5,9 +5,10 @@ use std::time::Duration;
 use proptest::option;
 use proptest::prelude::*;
 
-use super::house::{Ask, NOON, TEN_MINUTES, item, offer};
+use super::house::{Ask, NOON, item, offer};
 use crate::clock::WallTime;
 use crate::offer::{Offer, STOCK_MAX, SaleChange};
+use crate::orders::notice::NoticeKind;
 
 pub(super) const BUYERS: [&str; 3] = ["ann", "a-buyer-whose-id-is-longer-than-what-fits-inline", "c"];
 const KEYS: [&str; 3] = ["k", "l", "m"];
@@ -37,6 +38,47 @@ pub(super) enum Op {
     Advance(Duration),
     SetBack(Duration),
     Restart,
+    /// A provider says something of the n-th order, or of one that there isn't.
+    Pay(Said),
+    Cancel {
+        nth: usize,
+        buyer: &'static str,
+    },
+    OfficeCancel(usize),
+    OfficeConfirm(usize),
+    OfficeRefund(usize, Option<bool>),
+    Expire,
+}
+
+/// What a provider says; few messages and payments, so that they come again.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Said {
+    pub(super) nth: usize,
+    pub(super) kind: NoticeKind,
+    pub(super) message: u8,
+    pub(super) payment: Option<u8>,
+    /// In minor units more than the total.
+    pub(super) amount: Option<u8>,
+}
+
+fn said() -> impl Strategy<Value = Said> {
+    let kinds =
+        [NoticeKind::Started, NoticeKind::Succeeded, NoticeKind::Succeeded, NoticeKind::Failed, NoticeKind::Refunded];
+    let amount = prop_oneof![4 => Just(None), 4 => Just(Some(0)), 1 => Just(Some(1))];
+    let what = (prop::sample::select(kinds.to_vec()), 0..60_u8, option::of(0..3_u8), amount);
+    (0..99_usize, what).prop_map(|(nth, (kind, message, payment, amount))| Said { nth, kind, message, payment, amount })
+}
+
+fn life() -> impl Strategy<Value = Op> {
+    let nth = || 0..99_usize;
+    prop_oneof![
+        8 => said().prop_map(Op::Pay),
+        3 => (nth(), prop::sample::select(&BUYERS[..])).prop_map(|(nth, buyer)| Op::Cancel { nth, buyer }),
+        1 => nth().prop_map(Op::OfficeCancel),
+        2 => nth().prop_map(Op::OfficeConfirm),
+        2 => (nth(), option::of(any::<bool>())).prop_map(|(nth, restock)| Op::OfficeRefund(nth, restock)),
+        5 => Just(Op::Expire),
+    ]
 }
 
 fn sale() -> impl Strategy<Value = &'static str> {
@@ -72,7 +114,7 @@ fn limit() -> impl Strategy<Value = u32> {
 }
 
 fn hold() -> impl Strategy<Value = Option<Duration>> {
-    option::of(Just(TEN_MINUTES))
+    option::weighted(0.7, prop_oneof![2 => Just(20), 1 => Just(600)].prop_map(Duration::from_secs))
 }
 
 pub(super) fn an_offer(id: &'static str) -> impl Strategy<Value = Offer> {
@@ -120,11 +162,12 @@ fn act() -> impl Strategy<Value = Op> {
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
-    let meanwhile = prop_oneof![1 => attempt_or_retry(), 2 => act()];
+    let meanwhile = prop_oneof![1 => attempt_or_retry(), 2 => act(), 1 => life()];
     prop_oneof![
         20 => attempt_or_retry(),
         6 => (ask(), meanwhile).prop_map(|(ask, op)| Op::Slow(ask, Box::new(op))),
         20 => act(),
+        20 => life(),
         2 => Just(Op::Restart),
     ]
 }

@@ -8,14 +8,16 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::house::{Ask, House, NOON, Yes, attempt, wait};
+use super::house::{Ask, House, NOON, RULES, Yes, attempt, done, wait};
 use super::model::Model;
-use super::ops::{BUYERS, Op, SALES, an_offer, op};
+use super::ops::{BUYERS, Op, SALES, Said, an_offer, op};
 use super::told::{Sold, Told};
 use crate::clock::WallTime;
 use crate::ids::{BuyerRef, OrderId};
+use crate::money::Money;
 use crate::offer::Phase;
 use crate::order::{Ack, Order, Stored};
+use crate::orders::notice::{MessageId, Notice, PaymentId};
 
 /// A sequence has tens of steps and most cost a sync: so many take seconds.
 const CASES: u32 = 64;
@@ -61,9 +63,68 @@ impl Pair {
                 self.house.restart();
                 self.model.restart();
             }
+            Op::Expire => {
+                self.house.expire();
+                self.model.expire();
+            }
+            Op::Pay(_) | Op::Cancel { .. } | Op::OfficeCancel(_) | Op::OfficeConfirm(_) | Op::OfficeRefund(..) => {
+                self.live(&op);
+            }
             change => self.change(change),
         }
         self.compare();
+    }
+
+    /// The number and id of the n-th order, or those of one that there isn't.
+    fn nth(&self, nth: usize) -> (usize, OrderId) {
+        let number = nth % (self.orders.len() + 1);
+        (number, self.orders.get(number).map_or(OrderId::from_bytes([0; 16]), |order| order.terms.id))
+    }
+
+    /// What moves an order after the win.
+    fn live(&mut self, op: &Op) {
+        let now = self.house.now();
+        let cashier = &self.house.cashier;
+        let (told, expected) = match *op {
+            Op::Pay(said) => {
+                let (number, id) = self.nth(said.nth);
+                (done(cashier.notice(&self.notice(said, id), now)), self.model.pay(said, number))
+            }
+            Op::Cancel { nth, buyer } => {
+                let (number, id) = self.nth(nth);
+                let who = BuyerRef::parse(buyer.as_bytes()).expect("a buyer id");
+                (done(cashier.cancel(id, who, now)), self.model.cancel(number, Some(buyer)))
+            }
+            Op::OfficeCancel(nth) => {
+                let (number, id) = self.nth(nth);
+                (done(cashier.cancel_for_office(id, now)), self.model.cancel(number, None))
+            }
+            Op::OfficeConfirm(nth) => {
+                let (number, id) = self.nth(nth);
+                (done(cashier.confirm(id, now)), self.model.confirm(number))
+            }
+            Op::OfficeRefund(nth, restock) => {
+                let (number, id) = self.nth(nth);
+                let restocks = restock.unwrap_or(RULES.refund_restocks);
+                (done(cashier.refund(id, restock, now)), self.model.refund(number, restocks))
+            }
+            ref other => unreachable!("{other:?} moves no order"),
+        };
+        assert_eq!(told, expected, "the answer to {op:?}");
+    }
+
+    fn notice(&self, said: Said, order: OrderId) -> Notice {
+        let amount = |more: u8| {
+            let total = self.house.funnel.orders.find(order).map_or(0, |order| order.total().minor());
+            Money::from_minor(total + i64::from(more), "EUR").expect("an amount")
+        };
+        Notice {
+            message: MessageId::parse(&format!("m-{}", said.message)).expect("a message's id"),
+            kind: said.kind,
+            order,
+            payment: said.payment.map(|payment| PaymentId::parse(&format!("p-{payment}")).expect("a payment's id")),
+            amount: said.amount.map(amount),
+        }
     }
 
     fn change(&mut self, op: Op) {
@@ -118,6 +179,9 @@ impl Pair {
             placed_at: terms.placed_at,
             expires_at: terms.expires_at,
             state: order.state(),
+            deadline: order.deadline(),
+            is_late: order.is_late(),
+            paid_by: self.house.funnel.orders.payment_of(terms.id).map(|payment| payment.as_str().into()),
         }
     }
 

@@ -16,6 +16,10 @@ pub(super) struct Sold {
     pub(super) placed_at: WallTime,
     pub(super) expires_at: Option<WallTime>,
     pub(super) state: OrderState,
+    /// Until when it is held, extensions included.
+    pub(super) deadline: Option<WallTime>,
+    pub(super) is_late: bool,
+    pub(super) paid_by: Option<String>,
 }
 
 /// A yes.

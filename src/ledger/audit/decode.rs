@@ -2,9 +2,10 @@
 //! isn't the question, what is written down is.
 
 use super::super::event::SaleDetail;
-use super::super::row::EventRow;
+use super::super::moves::{MoveDetail, MoveKind};
+use super::super::row::{EventKind, EventRow};
 use crate::clock::WallTime;
-use crate::ids::{BuyerRef, KeyRef, OrderId, Quantity, SaleId, Sku};
+use crate::ids::{BuyerRef, KeyRef, MessageId, OrderId, PaymentId, Quantity, SaleId, Sku};
 use crate::money::Money;
 use crate::order::{Ack, OrderState};
 
@@ -31,21 +32,58 @@ pub(super) struct Placed<'r> {
 
 impl<'r> Placed<'r> {
     pub(super) fn of(row: &EventRow<'r>) -> Result<Self, Nonsense> {
-        let id = row.order_id.and_then(|bytes| bytes.try_into().ok()).ok_or("order_id isn't sixteen bytes")?;
-        let buyer =
-            row.buyer.and_then(|buyer| BuyerRef::parse(buyer.as_bytes()).ok()).ok_or("buyer is no buyer's id")?;
         let key = row.idempotency_key.map(|key| KeyRef::parse(key.as_bytes())).transpose();
         row.placed_at_us.ok_or("placed_at_us is missing")?;
         row.ack.and_then(Ack::of_word).ok_or("ack is none of its words")?;
         Ok(Self {
-            id: OrderId::from_bytes(id),
-            buyer,
+            id: order_id(row)?,
+            buyer: buyer(row)?,
             key: key.map_err(|_| "idempotency_key is no key")?,
             units: units(row)?,
             price_minor: row.price_minor.ok_or("price_minor is missing")?,
             state: if row.expires_at_us.is_some() { OrderState::Held } else { OrderState::Confirmed },
         })
     }
+}
+
+/// What a row says that moves an order.
+#[derive(Debug)]
+pub(super) struct Moved<'r> {
+    pub(super) id: OrderId,
+    pub(super) buyer: BuyerRef<'r>,
+    pub(super) units: u32,
+    pub(super) kind: MoveKind,
+    pub(super) detail: MoveDetail,
+}
+
+impl<'r> Moved<'r> {
+    pub(super) fn of(kind: EventKind, row: &EventRow<'r>) -> Result<Self, Nonsense> {
+        let text = row.detail.ok_or("detail is missing")?;
+        let detail: MoveDetail =
+            serde_json::from_str(text).map_err(|error| Nonsense(format!("detail is not a move's: {error}")))?;
+        let kind = detail.kind(kind).ok_or("detail doesn't say where the units are")?;
+        if detail.message.as_deref().is_some_and(|message| MessageId::parse(message).is_err()) {
+            return Err("detail has no message's id".into());
+        }
+        if detail.payment.as_deref().is_some_and(|payment| PaymentId::parse(payment).is_err()) {
+            return Err("detail has no payment's id".into());
+        }
+        let moves_deadline = matches!(kind, MoveKind::PaymentStarted | MoveKind::PaymentFailed);
+        if row.expires_at_us.is_some() != moves_deadline {
+            return Err("expires_at_us is there where it doesn't belong, or missing".into());
+        }
+        Ok(Self { id: order_id(row)?, buyer: buyer(row)?, units: units(row)?, kind, detail })
+    }
+}
+
+fn order_id(row: &EventRow<'_>) -> Result<OrderId, Nonsense> {
+    let id = row.order_id.and_then(|bytes| bytes.try_into().ok()).ok_or("order_id isn't sixteen bytes")?;
+    Ok(OrderId::from_bytes(id))
+}
+
+fn buyer<'r>(row: &EventRow<'r>) -> Result<BuyerRef<'r>, Nonsense> {
+    let buyer = row.buyer.and_then(|buyer| BuyerRef::parse(buyer.as_bytes()).ok());
+    buyer.ok_or_else(|| "buyer is no buyer's id".into())
 }
 
 /// How many units a row is about.

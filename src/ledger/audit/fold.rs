@@ -1,10 +1,10 @@
 //! The fold: what the log adds up to, event by event, and what is wrong with it on the way.
 //!
 //! A new kind of event is a new arm of [`Fold::apply`]. One that moves an order along the state machine changes its
-//! item through [`Fold::shift`] and notes the order's state in `moved`.
+//! item through [`Fold::shift`] and notes what is to be shown of the order in `moved`.
 //!
-//! **Invariant:** memory grows with the orders, keys and buyers (24, 24 and 32 bytes each, twice that where a table has
-//! just grown), not with the log.
+//! **Invariant:** memory grows with the orders, keys, messages and buyers (40, 24, 24 and 32 bytes each, twice that where
+//! a table has just grown), not with the log.
 
 use std::collections::BTreeMap;
 
@@ -14,11 +14,11 @@ use super::super::event::SaleDetail;
 use super::super::read::{BadCell, StoredRow};
 use super::super::row::{EventKind, EventRow, GENESIS, Hash};
 use super::decode::{self, Nonsense, time};
+use super::moves::{Shown, Standing};
 use super::report::{AuditReport, Findings, Invariant, ItemTotals};
 use crate::ids::{BuyerId, ItemNo, OrderId, SaleNo, Sku};
 use crate::money::Money;
 use crate::offer::Phase;
-use crate::order::OrderState;
 
 /// A sale as the log has it so far.
 #[derive(Debug)]
@@ -60,12 +60,14 @@ pub(super) struct Fold {
     pub(super) findings: Findings,
     pub(super) sales: Vec<Sale>,
     pub(super) items: Vec<Item>,
-    /// Every order's event.
-    pub(super) orders: HashMap<OrderId, i64>,
+    /// Every order.
+    pub(super) orders: HashMap<OrderId, Standing>,
     /// Every key's order's event.
     pub(super) keys: HashMap<KeyPrint, i64>,
-    /// Orders that have left the state in which they were placed, by the number of their event.
-    pub(super) moved: BTreeMap<i64, OrderState>,
+    /// Every message that was acted on, with the event.
+    pub(super) messages: HashMap<KeyPrint, i64>,
+    /// Orders that aren't as they were placed, by the number of their event.
+    pub(super) moved: BTreeMap<i64, Shown>,
     pub(super) placed: u64,
     events: u64,
     last_seq: i64,
@@ -84,6 +86,7 @@ impl Fold {
             items: Vec::new(),
             orders: HashMap::new(),
             keys: HashMap::new(),
+            messages: HashMap::new(),
             moved: BTreeMap::new(),
             placed: 0,
             events: 0,
@@ -174,6 +177,13 @@ impl Fold {
             }
             EventKind::StockSoldOut => self.sell_out(event, emptied),
             EventKind::OrderPlaced => self.place_order(event),
+            EventKind::OrderConfirmed
+            | EventKind::OrderCancelled
+            | EventKind::OrderExpired
+            | EventKind::OrderRefunded
+            | EventKind::PaymentStarted
+            | EventKind::PaymentFailed
+            | EventKind::PaymentOrphaned => self.move_order(kind, event),
         }
     }
 

@@ -16,6 +16,7 @@
 mod acks;
 mod decode;
 mod fold;
+mod moves;
 mod order;
 mod report;
 mod sale;

@@ -5,6 +5,7 @@ use sha2::{Digest, Sha256};
 use super::super::row::EventRow;
 use super::decode::{Nonsense, Placed, time};
 use super::fold::{Fold, KeyPrint};
+use super::moves::{Standing, terms_print};
 use super::report::Invariant;
 use crate::ids::{BuyerId, BuyerRef, ItemNo, KeyRef, SaleNo};
 use crate::offer::Phase;
@@ -30,10 +31,10 @@ impl Fold {
         let sale = self.sale_of(event)?;
         let item = self.item_of(event)?;
         let placed = Placed::of(event)?;
-        self.check_unique(event.seq, sale, &placed);
+        self.check_unique(event.seq, (sale, item), &placed);
         self.check_live(event, sale);
         self.check_beginning(event.seq, sale, item, &placed);
-        self.check_limit(event.seq, sale, &placed);
+        self.check_limit(event.seq, sale, placed.buyer, placed.units);
         let units = i64::from(placed.units);
         self.shift(event.seq, item, |item| match placed.state {
             OrderState::Held => item.held += units,
@@ -43,9 +44,10 @@ impl Fold {
     }
 
     /// I3: every order id once, and one order for each (sale, buyer, key).
-    fn check_unique(&mut self, seq: i64, sale: SaleNo, placed: &Placed<'_>) {
-        if let Some(first) = self.orders.insert(placed.id, seq) {
-            let id = placed.id;
+    fn check_unique(&mut self, seq: i64, (sale, item): (SaleNo, ItemNo), placed: &Placed<'_>) {
+        let print = terms_print(sale, item, placed.buyer, placed.units);
+        if let Some(first) = self.orders.insert(placed.id, Standing { seq, print, state: placed.state }) {
+            let (id, first) = (placed.id, first.seq);
             self.findings.note(Invariant::I3, Some(seq), || format!("order {id} was placed before, by event {first}"));
         }
         let Some(key) = placed.key else { return };
@@ -95,13 +97,13 @@ impl Fold {
     }
 
     /// I2: with these units the buyer has no more than the limit in force.
-    fn check_limit(&mut self, seq: i64, sale: SaleNo, placed: &Placed<'_>) {
+    pub(super) fn check_limit(&mut self, seq: i64, sale: SaleNo, buyer: BuyerRef<'_>, taken: u32) {
         let sale = &mut self.sales[sale.index()];
-        let units = sale.buyers.entry(BuyerId::from(placed.buyer)).or_default();
-        *units += u64::from(placed.units);
+        let units = sale.buyers.entry(BuyerId::from(buyer)).or_default();
+        *units += u64::from(taken);
         let (units, limit) = (*units, sale.terms.limit_per_buyer);
         if units > u64::from(limit) {
-            let (id, buyer) = (&sale.terms.id, placed.buyer.as_str());
+            let (id, buyer) = (&sale.terms.id, buyer.as_str());
             self.findings.note(Invariant::I2, Some(seq), || {
                 format!("buyer {buyer:?} has {units} units in sale {id}, where {limit} are allowed")
             });

@@ -18,7 +18,8 @@ const ITEMS: Table = Table {
     name: "items",
     columns: &["no", "sale", "sku", "title", "price_minor", "currency", "stock", "held", "sold"],
 };
-const ORDER_STATES: Table = Table { name: "order_states", columns: &["seq", "state"] };
+const ORDER_STATES: Table =
+    Table { name: "order_states", columns: &["seq", "state", "expires_at_us", "late", "payment"] };
 
 /// A table of the fold; its first column is its key.
 struct Table {
@@ -57,7 +58,15 @@ pub(super) fn compare(fold: &mut Fold, reader: &LedgerReader) -> Result<(), Read
         ]
     });
     ITEMS.compare(reader, findings, items.collect())?;
-    let moved = moved.iter().map(|(seq, state)| vec![ValueRef::Integer(*seq), text(state.word())]);
+    let moved = moved.iter().map(|(seq, shown)| {
+        vec![
+            ValueRef::Integer(*seq),
+            text(shown.state.word()),
+            number(shown.expires_at_us),
+            ValueRef::Integer(i64::from(shown.is_late)),
+            shown.payment.as_deref().map_or(ValueRef::Null, text),
+        ]
+    });
     ORDER_STATES.compare(reader, findings, moved.collect())?;
     compare_view(reader, findings)
 }

@@ -1,4 +1,5 @@
 mod log;
+mod moving;
 mod selling;
 mod tables;
 

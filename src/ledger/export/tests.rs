@@ -23,11 +23,11 @@ fn two_sales() -> LedgerFixture {
 #[test]
 fn orders_are_written_as_csv_that_is_quoted_and_calculates_nothing() {
     let csv = exported(&two_sales(), Format::Csv, None);
-    let expected = "order,sale,sku,quantity,buyer,state,price,total,currency,placed_at,expires_at,stored\r\n\
+    let expected = "order,sale,sku,quantity,buyer,state,price,total,currency,placed_at,expires_at,stored,late,payment\r\n\
         01010101-0101-0101-0101-010101010101,launch,sneaker-42,2,ann,confirmed,129.00,258.00,USD,\
-        2026-09-21T14:13:20.000000Z,,disk\r\n\
+        2026-09-21T14:13:20.000000Z,,disk,false,\r\n\
         02020202-0202-0202-0202-020202020202,held,'-hat,1,\"'=1+1|\"\",\"\"\",held,129.00,129.00,USD,\
-        2026-09-21T14:13:20.000000Z,2026-09-21T14:23:20.000000Z,disk\r\n";
+        2026-09-21T14:13:20.000000Z,2026-09-21T14:23:20.000000Z,disk,false,\r\n";
     assert_eq!(csv, expected);
 }
 

@@ -130,7 +130,7 @@ fn an_order_is_shown_with_all_that_the_ledger_knows() {
 #[test]
 fn orders_are_listed_in_pages_and_by_filter() {
     let ledger = sales();
-    ledger.sql("INSERT INTO order_states VALUES (6, 'cancelled')");
+    ledger.sql("INSERT INTO order_states (seq, state) VALUES (6, 'cancelled')");
     let reader = ledger.reader();
     let list = |filter: &OrderFilter, after, limit| seqs(&reader.orders(filter, after, limit).expect("orders"));
     let all = OrderFilter::default();

@@ -74,10 +74,11 @@ fn events_that_contradict_the_log_are_refused() {
     let mut house = House::with_stock(10);
     let tally = house.writer.tally.clone();
     for event in bad {
-        let receipt = house.record(event.clone());
+        let named = format!("{event:?}");
+        let receipt = house.record(event);
         house.writer.turn();
-        assert_eq!(receipt.peek(), Some(Err(Unwritten::NotStored)), "{event:?}");
-        assert_eq!(house.writer.tally, tally, "{event:?}");
+        assert_eq!(receipt.peek(), Some(Err(Unwritten::NotStored)), "{named}");
+        assert_eq!(house.writer.tally, tally, "{named}");
     }
     let good = house.record(created(1, 1, &[1]));
     house.writer.turn();

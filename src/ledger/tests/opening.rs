@@ -87,7 +87,7 @@ fn a_ledger_that_contradicts_itself_is_not_opened() {
         ("UPDATE events SET buyer = 'no buyer' WHERE seq = 4", Some(4)),
         ("UPDATE events SET order_id = x'00' WHERE seq = 4", Some(4)),
         ("UPDATE events SET item = 1 WHERE seq = 5", Some(5)),
-        ("INSERT INTO order_states VALUES (2, 'expired')", Some(8)),
+        ("INSERT INTO order_states (seq, state) VALUES (2, 'expired')", Some(8)),
         ("UPDATE items SET no = 1", None),
         ("UPDATE sales SET id = 'no id'", None),
     ] {

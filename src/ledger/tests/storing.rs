@@ -51,7 +51,7 @@ fn an_order_that_has_moved_on_is_read_back_where_it_stands() {
     house.writer.turn();
     house.writer.finish();
     let file = house.dir.path().join("data").join(FILE_NAME);
-    let sql = "INSERT INTO order_states VALUES (3, 'confirmed'), (5, 'expired'); UPDATE items SET held = 1, sold = 1";
+    let sql = "INSERT INTO order_states (seq, state) VALUES (3, 'confirmed'), (5, 'expired'); UPDATE items SET held = 1, sold = 1";
     Connection::open(file).unwrap().execute_batch(sql).unwrap();
     let (_, recovered) = OpenLedger::open(settings(&house.dir), house.clock).unwrap();
     let states: Vec<_> = recovered.orders.iter().map(|order| order.state()).collect();
