@@ -5,6 +5,10 @@
 //! **Invariant:** an order is in the book from the moment at which it can't fail any more, or is taken out again when the
 //! ledger has said that it isn't stored.
 
+pub mod backoff;
+pub mod notice;
+pub mod signature;
+
 use std::sync::Arc;
 
 use dashmap::DashMap;
