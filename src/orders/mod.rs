@@ -7,7 +7,9 @@
 
 pub mod backoff;
 pub mod notice;
+pub mod payment;
 pub mod signature;
+pub mod targets;
 
 use std::sync::Arc;
 

@@ -44,6 +44,8 @@ fn before_the_first_failure_the_first_gap_counts() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn no_draw_leaves_its_gap(failures in 0..=RETRIES_MAX, random in any::<u64>()) {
         let wait = next(failures, random).expect("still tried");

@@ -198,6 +198,8 @@ fn stripes_secret_is_taken_whole_and_as_text() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn what_is_signed_is_believed_and_one_flipped_bit_of_it_is_not(
         id in "[!-~]{1,40}",
