@@ -1,75 +1,39 @@
-//! What a payment provider, or the shop itself, says about an order's money: in the house's own words, whoever said it.
+//! What a payment provider says of an order, once it is known who has said it.
 //!
-//! Deliberately absent: what follows from it. A notice is a claim that was signed; what becomes of the order is decided
-//! elsewhere.
+//! Absent: signatures and JSON (`payment/` makes a [`Notice`] of them), and what follows from it (`rules.rs`).
 //!
-//! **Invariant:** a notice was signed by somebody who has the key, and its texts are short visible ASCII: they may be
-//! written into the log as they are.
+//! **Invariant:** a notice says one thing about one order; its message id is the provider's, so the same message told
+//! twice has the same one.
 
-use std::fmt;
-
-use compact_str::CompactString;
+pub use crate::ids::{MessageId, PaymentId};
 
 use crate::ids::OrderId;
 use crate::money::Money;
 
-/// Longest id that another house gives to a message or to a payment, in bytes: several times the longest that Stripe,
-/// Adyen or a UUID need, and short enough to be kept for every order.
-pub const REFERENCE_BYTES_MAX: usize = 255;
-
-/// Whether a text may be another house's id: 1–255 visible ASCII characters.
-pub(super) fn is_reference(text: &str) -> bool {
-    (1..=REFERENCE_BYTES_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// The id that its sender gave to a message, the same one at each delivery of it: what makes a second delivery a no-op.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct MessageId(CompactString);
-
-impl MessageId {
-    /// Takes an id over; none where it isn't 1–255 visible ASCII characters.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        is_reference(text).then(|| Self(text.into()))
-    }
-
-    /// The id as text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for MessageId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(&self.0)
-    }
-}
-
-/// What has happened to the money.
+/// What happened to a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NoticeKind {
-    /// The buyer has begun to pay, and it takes a while.
+    /// The buyer is paying: the hold may last longer.
     Started,
     /// The money is there.
     Succeeded,
-    /// It won't come.
+    /// The buyer tried and has not paid.
     Failed,
-    /// All of it went back.
+    /// The money has gone back.
     Refunded,
 }
 
-/// One message about the payment of one order.
+/// What the provider says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// Its sender's id for this message.
+    /// This message.
     pub message: MessageId,
-    /// What it says.
+    /// What happened.
     pub kind: NoticeKind,
-    /// About which order.
+    /// To which order's payment.
     pub order: OrderId,
-    /// The provider's id for the payment, 1–255 visible ASCII characters, where it has one.
-    pub payment: Option<CompactString>,
-    /// How much was paid or given back: always there for [`NoticeKind::Succeeded`] and [`NoticeKind::Refunded`].
+    /// To which payment, where the provider says.
+    pub payment: Option<PaymentId>,
+    /// How much, where the provider says: must be the order's total.
     pub amount: Option<Money>,
 }

@@ -9,7 +9,7 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor}
 use serde_json::{Map, Number, Value};
 
 use super::Unaccepted;
-use crate::orders::notice::is_reference;
+use crate::orders::notice::PaymentId;
 
 /// How much of an unknown field's name is told back: a longer one was no slip of the pen.
 const NAME_CHARS_MAX: usize = 64;
@@ -67,13 +67,10 @@ impl<'a> Object<'a> {
         self.text(name)?.ok_or_else(|| self.invalid(name))
     }
 
-    /// Another house's id, where there is one.
-    pub(super) fn reference(&self, name: &str) -> Result<Option<CompactString>, Unaccepted> {
-        match self.text(name)? {
-            Some(text) if is_reference(text) => Ok(Some(text.into())),
-            Some(_) => Err(self.invalid(name)),
-            None => Ok(None),
-        }
+    /// A payment's id, where there is one.
+    pub(super) fn payment(&self, name: &str) -> Result<Option<PaymentId>, Unaccepted> {
+        let text = self.text(name)?;
+        text.map(|text| PaymentId::parse(text).map_err(|_| self.invalid(name))).transpose()
     }
 
     /// A whole number, where there is one.

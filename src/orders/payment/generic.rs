@@ -30,7 +30,8 @@ pub(super) fn read<'a>(
 ) -> Result<Notice, Unaccepted> {
     let headers = Headers::read(header)?;
     headers.verify(body, now, keys)?;
-    let message = std::str::from_utf8(headers.id).ok().and_then(MessageId::parse).ok_or(Unaccepted::Malformed)?;
+    let message =
+        std::str::from_utf8(headers.id).ok().and_then(|id| MessageId::parse(id).ok()).ok_or(Unaccepted::Malformed)?;
     let fields = parse(body)?;
     let root = Object::root(&fields);
     root.only(&["type", "timestamp", "data"])?;
@@ -41,7 +42,7 @@ pub(super) fn read<'a>(
     let data = root.required_object("data")?;
     data.only(&["order", "payment", "amount"])?;
     let order = OrderId::parse(data.required_text("order")?).map_err(|_| data.invalid("order"))?;
-    let payment = data.reference("payment")?;
+    let payment = data.payment("payment")?;
     let amount = amount(&data)?;
     let has_moved = matches!(kind, NoticeKind::Succeeded | NoticeKind::Refunded);
     if has_moved && amount.is_none() {

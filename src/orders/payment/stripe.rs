@@ -13,14 +13,12 @@
 //!
 //! **Invariant:** fields that we don't read may be whatever Stripe makes of them next year.
 
-use compact_str::CompactString;
-
 use super::fields::{Object, parse};
 use super::{Ignored, Incoming, Unaccepted};
 use crate::clock::WallTime;
 use crate::ids::OrderId;
 use crate::money::Money;
-use crate::orders::notice::{MessageId, Notice, NoticeKind};
+use crate::orders::notice::{MessageId, Notice, NoticeKind, PaymentId};
 use crate::orders::signature::{Keys, Unsigned, is_same, timely};
 
 /// The header with the time and the signatures: `t=SECONDS,v1=HEX`, and more of them while a secret is changed.
@@ -42,7 +40,7 @@ pub(super) fn read<'a>(
     let Some(kind) = Kind::of(event.required_text("type")?) else {
         return Ok(Incoming::Ignored(Ignored::OtherKind));
     };
-    let message = MessageId::parse(event.required_text("id")?).ok_or_else(|| event.invalid("id"))?;
+    let message = MessageId::parse(event.required_text("id")?).map_err(|_| event.invalid("id"))?;
     let object = event.required_object("data")?.required_object("object")?;
     let Some(order) = order(&object) else {
         return Ok(Incoming::Ignored(Ignored::NoOrder));
@@ -114,10 +112,10 @@ fn order(object: &Object<'_>) -> Option<OrderId> {
 }
 
 /// The payment's id: the same one in each event about it. A session that never came to a payment has only its own.
-fn payment(object: &Object<'_>) -> Result<CompactString, Unaccepted> {
-    match object.reference("payment_intent")? {
+fn payment(object: &Object<'_>) -> Result<PaymentId, Unaccepted> {
+    match object.payment("payment_intent")? {
         Some(payment) => Ok(payment),
-        None => object.reference("id")?.ok_or_else(|| object.invalid("id")),
+        None => object.payment("id")?.ok_or_else(|| object.invalid("id")),
     }
 }
 

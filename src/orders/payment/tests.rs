@@ -7,7 +7,7 @@ mod stripe;
 use super::*;
 use crate::ids::OrderId;
 use crate::money::Money;
-use crate::orders::notice::{MessageId, NoticeKind};
+use crate::orders::notice::{MessageId, NoticeKind, PaymentId};
 use crate::orders::signature::{ID_HEADER, SIGNATURE_HEADER, TIMESTAMP_HEADER, sign};
 
 /// 2026-11-27T09:00Z, on a whole second.
@@ -67,7 +67,7 @@ fn notice(message: &str, kind: NoticeKind, payment: Option<&str>, amount: Option
         message: MessageId::parse(message).unwrap(),
         kind,
         order: OrderId::parse(ORDER).unwrap(),
-        payment: payment.map(Into::into),
+        payment: payment.map(|payment| PaymentId::parse(payment).unwrap()),
         amount: amount.map(|(minor, code)| Money::from_minor(minor, code).unwrap()),
     }
 }
