@@ -6,10 +6,14 @@
 //! **Invariant:** an order is in the book from the moment at which it can't fail any more, or is taken out again when the
 //! ledger has said that it isn't stored.
 
+pub mod backoff;
 pub mod deadlines;
 pub mod messages;
 pub mod notice;
+pub mod payment;
 pub mod rules;
+pub mod signature;
+pub mod targets;
 
 #[cfg(all(test, not(doorbuster_loom)))]
 mod tests;
