@@ -53,10 +53,12 @@ enum Waits {
     NextRequest = 3,
     /// The body of an attempt.
     Body = 4,
+    /// hyper, which has the answer and hasn't begun to write it.
+    Written = 5,
 }
 
 impl Waits {
-    const ALL: [Self; 5] = [Self::FirstByte, Self::Head, Self::Answer, Self::NextRequest, Self::Body];
+    const ALL: [Self; 6] = [Self::FirstByte, Self::Head, Self::Answer, Self::NextRequest, Self::Body, Self::Written];
 }
 
 /// What is known about a connection from outside its task. All of it is advice to the sweep, written by the connection's
@@ -125,7 +127,7 @@ impl Pulse {
 
     /// The answer has been handed to hyper.
     pub(super) fn answered(&self) {
-        self.now_wait_for(Waits::NextRequest);
+        self.now_wait_for(Waits::Written);
     }
 
     /// Called by the sweep: ends the connection where its peer is overdue.
@@ -135,7 +137,7 @@ impl Pulse {
             Waits::Head => Some(deadlines.head),
             Waits::Body => Some(deadlines.body),
             // The house answers for its own time; rooms that read bodies keep that deadline themselves.
-            Waits::Answer => None,
+            Waits::Answer | Waits::Written => None,
             Waits::NextRequest => Some(deadlines.idle),
         };
         let passed =
@@ -201,7 +203,7 @@ impl Watched {
     /// head is outstanding.
     fn stand_in(&self, bytes: &[u8]) -> Option<&'static [u8]> {
         let head_is_outstanding = matches!(self.pulse.waits(), Waits::FirstByte | Waits::Head | Waits::NextRequest);
-        if !head_is_outstanding {
+        if !head_is_outstanding || !bytes.starts_with(b"HTTP/1.") {
             return None;
         }
         match bytes.get(9..12)? {
@@ -222,7 +224,10 @@ impl Watched {
     fn note_write<T>(&self, result: &Poll<io::Result<T>>) {
         if result.is_ready() {
             self.pulse.stuck_since_ms.store(0, Ordering::Relaxed);
-            self.pulse.touch();
+            match self.pulse.waits() {
+                Waits::Written => self.pulse.now_wait_for(Waits::NextRequest),
+                _ => self.pulse.touch(),
+            }
         } else if self.pulse.stuck_since_ms.load(Ordering::Relaxed) == 0 {
             let now_ms = self.pulse.tick_ms.load(Ordering::Relaxed).max(1);
             self.pulse.stuck_since_ms.store(now_ms, Ordering::Relaxed);
