@@ -21,7 +21,7 @@ pub use expiry::{EXPIRIES_MAX, Expiries};
 
 use crate::clock::WallTime;
 use crate::funnel::Funnel;
-use crate::ids::{BuyerRef, OrderId};
+use crate::ids::{BuyerRef, OrderId, PaymentId};
 use crate::ledger::{By, Event, Move, MoveKind, Slot, Told};
 use crate::order::{Deciding, NotDecided, Order, OrderState};
 use crate::orders::messages::{Hearing, Known};
@@ -211,7 +211,8 @@ impl Cashier {
         now: WallTime,
     ) -> Decision {
         let id = order.terms.id;
-        tracing::warn!(order = %id, payment = ?notice.payment, ?orphan, "money came that has no order: give it back");
+        let (payment, why) = (notice.payment.as_ref().map(PaymentId::as_str), orphan.reason());
+        tracing::warn!(order = %id, payment, why, "money came that has no order: give it back");
         let moved = Move::orphaned(order, told(notice), orphan.reason(), now);
         Decision { orphan: Some(orphan), ..self.queue(slot, moved) }
     }

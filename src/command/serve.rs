@@ -102,7 +102,12 @@ impl House {
         let keeper = Arc::new(Keeper::new(Arc::clone(&funnel), clock.clone()));
         declare(&keeper, &funnel, &config.offers).await?;
         let readiness = Arc::new(Readiness::default());
-        let shop = Arc::new(wiring::shop(&config, Arc::clone(&funnel), clock.clone(), Arc::clone(&readiness))?);
+        let shop = Arc::new(wiring::shop(
+            &config,
+            (Arc::clone(&funnel), Arc::clone(&cashier)),
+            clock.clone(),
+            Arc::clone(&readiness),
+        )?);
         let workers = Workers::start(&shop, wiring::caps(&config))?;
         Ok(Self {
             config,
@@ -174,7 +179,7 @@ impl House {
     fn office(&self) -> Office {
         wiring::office(
             &self.config,
-            (Arc::clone(&self.funnel), Arc::clone(&self.keeper)),
+            (Arc::clone(&self.funnel), Arc::clone(&self.keeper), Arc::clone(&self.cashier)),
             self.clock.clone(),
             Arc::clone(&self.readiness),
         )

@@ -10,10 +10,11 @@ use arc_swap::ArcSwap;
 use tracing_subscriber::EnvFilter;
 
 use crate::access::{AccessSettings, AddressRules};
+use crate::cashier::Cashier;
 use crate::client::{ChallengeMode, ClientSettings};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::door::{Caps, Credentials, Deadlines, IdentityMode, Limits, Office, Shop, Streams};
+use crate::door::{Caps, Credentials, Deadlines, IdentityMode, Limits, Office, Payments, Shop, Streams};
 use crate::funnel::Funnel;
 use crate::ids::{SaleId, Sku};
 use crate::keeper::Keeper;
@@ -23,6 +24,7 @@ use crate::money::Money;
 use crate::offer::{ItemTerms, Offer, SaleTerms};
 use crate::order::Ack;
 use crate::orders::rules::Rules;
+use crate::orders::signature::Keys;
 use crate::readiness::Readiness;
 use crate::sale::Sale;
 
@@ -55,6 +57,14 @@ pub(super) fn rules(config: &Config) -> Rules {
         restart_grace: orders.restart_grace,
         refund_restocks: orders.refund_restocks,
     }
+}
+
+fn payments(config: &Config) -> Result<Payments, anyhow::Error> {
+    let config::PaymentsConfig { provider, secret, former_secret } = &config.payments;
+    let key = |secret: &config::Secret| provider.key(secret.expose());
+    let former = former_secret.as_ref().map(key).transpose()?;
+    let keys = secret.as_ref().map(|secret| Ok::<_, anyhow::Error>(Keys::new(key(secret)?, former))).transpose()?;
+    Ok(Payments { provider: *provider, keys })
 }
 
 pub(super) fn client(config: &Config) -> ClientSettings {
@@ -96,7 +106,7 @@ pub(super) fn caps(config: &Config) -> Caps {
 
 pub(super) fn shop(
     config: &Config,
-    funnel: Arc<Funnel>,
+    (funnel, cashier): (Arc<Funnel>, Arc<Cashier>),
     clock: Clock,
     readiness: Arc<Readiness>,
 ) -> Result<Shop, anyhow::Error> {
@@ -118,6 +128,8 @@ pub(super) fn shop(
     let limits = ArcSwap::from_pointee(limits(config));
     Ok(Shop {
         funnel,
+        cashier,
+        payments: payments(config)?,
         clock,
         identity,
         limits,
@@ -130,7 +142,7 @@ pub(super) fn shop(
 
 pub(super) fn office(
     config: &Config,
-    (funnel, keeper): (Arc<Funnel>, Arc<Keeper>),
+    (funnel, keeper, cashier): (Arc<Funnel>, Arc<Keeper>, Arc<Cashier>),
     clock: Clock,
     readiness: Arc<Readiness>,
 ) -> Office {
@@ -145,6 +157,7 @@ pub(super) fn office(
         proving: tokio::sync::Semaphore::new(1),
         funnel,
         keeper,
+        cashier,
         clock,
         readiness,
     }

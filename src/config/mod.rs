@@ -33,7 +33,7 @@ pub use layers::{Environment, Overrides};
 pub use schedule::span;
 pub use sections::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, OrdersConfig,
-    Secret, ServerConfig, Store,
+    PaymentsConfig, Secret, ServerConfig, Store,
 };
 
 use crate::offer::Offer;
@@ -57,6 +57,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// `[orders]`
     pub orders: OrdersConfig,
+    /// `[payments]`
+    pub payments: PaymentsConfig,
     /// `[admin]`
     pub admin: AdminConfig,
     /// `[[sale]]`: each id once, in the order of the file. None: nothing is declared.

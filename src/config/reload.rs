@@ -8,7 +8,7 @@ impl Config {
     /// The keys whose new values a running server can't take over; sections where all of their keys belong together.
     #[must_use]
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
-        let Self { server, identity, client, access, ledger, orders, admin, offers } = self;
+        let Self { server, identity, client, access, ledger, orders, payments, admin, offers } = self;
         // Named one by one, so that a new key doesn't compile before somebody has decided.
         let ServerConfig {
             listen,
@@ -53,6 +53,7 @@ impl Config {
             ("access.table_keys", *table_keys != new.access.table_keys),
             ("ledger", *ledger != new.ledger),
             ("orders", *orders != new.orders),
+            ("payments", *payments != new.payments),
             ("admin", *admin != new.admin),
             ("sale", *offers != new.offers),
         ];

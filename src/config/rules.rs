@@ -14,11 +14,12 @@ use super::offers;
 use super::reader::Reader;
 use super::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LedgerConfig,
-    OrdersConfig, Secret, ServerConfig, Store,
+    OrdersConfig, PaymentsConfig, Secret, ServerConfig, Store,
 };
 use crate::access::{ClientIpHeader, Quota};
 use crate::client::Difficulty;
 use crate::offer::STOCK_MAX;
+use crate::orders::payment::Provider;
 
 /// Cloudflare's edge, from <https://www.cloudflare.com/ips/>, list of 2023-09-28, the newest when this was written. It
 /// changes rarely; ranges that it lacks can be listed beside the word.
@@ -72,6 +73,7 @@ pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
         access: access(&mut reader),
         ledger: ledger(&mut reader),
         orders: orders(&mut reader),
+        payments: payments(&mut reader),
         admin: admin(&mut reader),
         offers,
     };
@@ -249,6 +251,20 @@ fn orders(reader: &mut Reader<'_>) -> OrdersConfig {
         restart_grace: reader.span("orders.restart_grace", Duration::ZERO..=HOUR, "from 0s to 1h"),
         cool_down,
         refund_restocks: reader.switch("orders.refund_restocks"),
+    }
+}
+
+fn payments(reader: &mut Reader<'_>) -> PaymentsConfig {
+    let provider = reader.word("payments.provider", [("generic", Provider::Generic), ("stripe", Provider::Stripe)]);
+    let wanted = match provider {
+        Provider::Generic => "must be \"whsec_\" and 24 to 64 bytes in Base64",
+        Provider::Stripe => "must be the endpoint's whole signing secret: \"whsec_…\"",
+    };
+    let fits = |text: &str| provider.key(text).is_ok();
+    PaymentsConfig {
+        provider,
+        secret: secret(reader, "payments.secret", wanted, fits),
+        former_secret: secret(reader, "payments.former_secret", wanted, fits),
     }
 }
 

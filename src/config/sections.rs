@@ -1,5 +1,6 @@
 //! What the program uses, section by section. `config.toml` says what each key means; here stand units and ranges.
 
+use crate::orders::payment::Provider;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -188,6 +189,17 @@ pub struct OrdersConfig {
     pub cool_down: Duration,
     /// Whether the units of an order are for sale again whose money a provider has given back.
     pub refund_restocks: bool,
+}
+
+/// `[payments]`: whose word about payments counts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PaymentsConfig {
+    /// Who sends the messages.
+    pub provider: Provider,
+    /// What they are signed with; none: nobody's word counts.
+    pub secret: Option<Secret>,
+    /// What they may be signed with as well, while the secret is being changed.
+    pub former_secret: Option<Secret>,
 }
 
 /// `[admin]`: who may enter the office. Both none: everybody on this machine.

@@ -1,6 +1,7 @@
 mod complaints;
 mod offers;
 
+use crate::orders::payment::Provider;
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -82,7 +83,7 @@ fn the_commented_file_is_the_defaults() {
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
-    let Config { server, identity, client, access, ledger, orders, admin, offers: _ } =
+    let Config { server, identity, client, access, ledger, orders, payments, admin, offers: _ } =
         Shop::without_file().load().config;
     assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:8081");
@@ -102,6 +103,7 @@ fn the_defaults_are_those_of_the_contract() {
     let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
     assert_eq!((orders.payment_grace, orders.payment_extension_max), (minutes(10), minutes(30)));
     assert_eq!((orders.restart_grace, orders.cool_down, orders.refund_restocks), (minutes(1), Duration::ZERO, false));
+    assert_eq!((payments.provider, payments.secret, payments.former_secret), (Provider::Generic, None, None));
     assert_eq!(admin, AdminConfig { token: None, password_hash: None });
 }
 

@@ -11,7 +11,9 @@ mod connection;
 mod identity;
 mod listener;
 mod office;
+mod orders;
 mod pages;
+mod payments;
 mod problems;
 mod reply;
 mod service;
@@ -24,6 +26,7 @@ pub use connection::Deadlines;
 pub use identity::IdentityMode;
 pub use listener::{Caps, Workers};
 pub use office::{Credentials, Office, routes as office_routes, serve as serve_office};
+pub use payments::Payments;
 pub use shop::{Limits, Shop};
 pub use stream::Streams;
 

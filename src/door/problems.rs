@@ -10,10 +10,12 @@ use serde::Serialize;
 
 use super::reply::whole_seconds;
 use crate::access::{Limit, Throttled};
+use crate::cashier::Unmoved;
 use crate::client::Unproven;
 use crate::clock::WallTime;
 use crate::funnel::{FieldName, Pointer, Refusal, Unfit};
 use crate::ledger::Unwritten;
+use crate::orders::rules::Orphan;
 use crate::sale::NotOnSale;
 use crate::stock::Unavailable;
 
@@ -106,6 +108,80 @@ impl Problem {
     /// An order that isn't there, or isn't this buyer's: one answer for both.
     pub(super) fn order_not_found() -> Self {
         problem!(NOT_FOUND, 404, "orders", "order_not_found", "order-not-found", "There is no such order")
+    }
+
+    /// Why an order isn't moved, to whoever may know.
+    pub(super) fn unmoved(unmoved: Unmoved, now: WallTime) -> Self {
+        let not_held =
+            || problem!(CONFLICT, 409, "orders", "order_not_held", "order-not-held", "The order isn't held any more");
+        let expired =
+            || problem!(CONFLICT, 409, "orders", "order_expired", "order-expired", "The order's hold is over");
+        match unmoved {
+            Unmoved::NotFound => Self::order_not_found(),
+            Unmoved::NotHeld => not_held(),
+            Unmoved::Expired => expired(),
+            Unmoved::WrongAmount { .. } => Self::invalid_field("/data/amount"),
+            Unmoved::Orphaned(Orphan::TooLate) => problem!(
+                CONFLICT,
+                409,
+                "orders",
+                "order_expired",
+                "order-expired",
+                "The order's hold is over and no unit is free: the payment has to be refunded",
+                r#","orphaned":true"#
+            ),
+            Unmoved::Orphaned(Orphan::GivenBack | Orphan::PaidTwice) => problem!(
+                CONFLICT,
+                409,
+                "orders",
+                "order_not_held",
+                "order-not-held",
+                "No order waits for this payment: it has to be refunded",
+                r#","orphaned":true"#
+            ),
+            Unmoved::Underway => ledger(Unwritten::Busy, now),
+            Unmoved::Unwritten(unwritten) => ledger(unwritten, now),
+        }
+    }
+
+    /// A message that nobody whom we know has signed.
+    pub(super) fn signature_invalid() -> Self {
+        problem!(
+            UNAUTHORIZED,
+            401,
+            "client",
+            "signature_invalid",
+            "signature-invalid",
+            "The message isn't signed by a key of this shop's"
+        )
+    }
+
+    /// A message that was signed too long ago.
+    pub(super) fn signature_stale() -> Self {
+        problem!(
+            BAD_REQUEST,
+            400,
+            "client",
+            "signature_stale",
+            "signature-stale",
+            "The message was signed more than five minutes from now"
+        )
+    }
+
+    /// A field of a body that only our own people and partners write.
+    pub(super) fn invalid_field(pointer: &str) -> Self {
+        const HEAD: &str = body!(
+            422,
+            "door",
+            "invalid_field",
+            "invalid-field",
+            "A field of the body is missing, unknown, or can't have this value",
+            r#","pointer":"#
+        );
+        // A text can always be written.
+        let pointer = serde_json::to_string(pointer).unwrap_or_default();
+        let body = [HEAD.trim_end_matches('}'), &pointer, "}"].concat();
+        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body: body.into(), also: Also::Nothing }
     }
 
     /// Our own mistake: the answer that nobody should ever see.

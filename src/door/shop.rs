@@ -20,20 +20,21 @@ use hyper::{Method, Request, StatusCode, Version};
 use tower_service::Service;
 
 use super::connection::Deadlines;
-use super::identity::{self, Asker, IdentityMode};
+use super::identity::{self, IdentityMode};
+use super::payments::Payments;
 use super::problems::Problem;
 use super::reply::{self, Reply, Sheet};
 use super::stream::Streams;
-use super::views::{OrderView, SaleView};
-use super::{body, pages};
+use super::views::SaleView;
+use super::{body, orders, pages, payments};
 use crate::access::AddressRules;
+use crate::cashier::Cashier;
 use crate::client::{ChallengeMode, SolvedChallenge, Unproven, Unredeemed};
 use crate::clock::{Clock, WallTime};
 use crate::funnel::{Funnel, Refusal, Unfit};
-use crate::ids::{OrderId, SaleId};
+use crate::ids::SaleId;
 use crate::ledger::Unwritten;
 use crate::offer::Phase;
-use crate::order::Order;
 use crate::readiness::Readiness;
 use crate::sale::{NotOnSale, Sale};
 
@@ -52,6 +53,10 @@ pub struct Limits {
 pub struct Shop {
     /// The five floors.
     pub funnel: Arc<Funnel>,
+    /// Who moves orders after the win.
+    pub cashier: Arc<Cashier>,
+    /// Whose word about payments counts.
+    pub payments: Payments,
     /// Where time comes from.
     pub clock: Clock,
     /// How buyers are known.
@@ -117,8 +122,10 @@ pub(super) fn rooms(shop: Arc<Shop>) -> Router {
         .route("/v1/sales/{sale}/events", get(sale_events))
         .route("/v1/sales/{sale}/challenge", post(challenge))
         .route("/v1/sales/{sale}/pass", post(redeem))
-        .route("/v1/orders", get(list_orders))
-        .route("/v1/orders/{order}", get(show_order))
+        .route("/v1/orders", get(orders::list))
+        .route("/v1/orders/{order}", get(orders::show))
+        .route("/v1/orders/{order}/cancel", post(orders::cancel))
+        .route("/v1/payments", post(payments::hear))
         .route("/v1/time", get(time))
         .route("/healthz", get(healthz))
         .route("/readyz", get(readyz))
@@ -271,61 +278,6 @@ async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Req
         response.headers_mut().insert(header::SET_COOKIE, cookie);
     }
     Ok(response)
-}
-
-async fn list_orders(State(shop): Here, axum::Extension(peer): axum::Extension<Peer>, headers: HeaderMap) -> Response {
-    match orders_of_asker(&shop, peer, &headers) {
-        Ok(orders) => {
-            let orders: Vec<_> = orders.iter().map(|order| OrderView::of(order, &shop.funnel.sales)).collect();
-            into_response(reply::json(Sheet::default(), StatusCode::OK, &serde_json::json!({ "orders": orders })))
-        }
-        Err(refusal) => refuse(&shop, refusal),
-    }
-}
-
-async fn show_order(
-    State(shop): Here,
-    axum::Extension(peer): axum::Extension<Peer>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-) -> Response {
-    let owned = |order: &Order, asker: &Asker| match asker {
-        Asker::Vouched(buyer) => order.terms.buyer == *buyer,
-        Asker::Passes(passes) => passes.iter().any(|(sale, buyer)| {
-            order.terms.buyer == *buyer
-                && shop.funnel.sales.sale(order.terms.sale).is_some_and(|of| of.terms().id == *sale)
-        }),
-    };
-    let asker = match knocking_asker(&shop, peer, &headers) {
-        Ok(asker) => asker,
-        Err(refusal) => return refuse(&shop, refusal),
-    };
-    let order = OrderId::parse(&id).ok().and_then(|id| shop.funnel.orders.find(id));
-    match order.filter(|order| owned(order, &asker)) {
-        Some(order) => {
-            into_response(reply::json(Sheet::default(), StatusCode::OK, &OrderView::of(&order, &shop.funnel.sales)))
-        }
-        None => into_response(reply::problem(Sheet::default(), Problem::order_not_found())),
-    }
-}
-
-fn knocking_asker(shop: &Shop, peer: Peer, headers: &HeaderMap) -> Result<Asker, Refusal> {
-    shop.funnel.access.knock(identity::address(shop, peer.0, headers), shop.clock.now().mono)?;
-    identity::asker(shop, peer.0, headers)
-}
-
-fn orders_of_asker(shop: &Shop, peer: Peer, headers: &HeaderMap) -> Result<Vec<Arc<Order>>, Refusal> {
-    let sales = &shop.funnel.sales;
-    Ok(match knocking_asker(shop, peer, headers)? {
-        Asker::Vouched(buyer) => {
-            sales.sales().flat_map(|sale| shop.funnel.stock.orders_of(sale.no(), buyer.as_ref())).collect()
-        }
-        Asker::Passes(passes) => passes
-            .iter()
-            .filter_map(|(sale, buyer)| Some((sales.find_sale(sale.as_str())?, buyer)))
-            .flat_map(|(sale, buyer)| shop.funnel.stock.orders_of(sale.no(), buyer.as_ref()))
-            .collect(),
-    })
 }
 
 async fn time(State(shop): Here) -> Response {

@@ -67,9 +67,21 @@ pub fn export(
     {
         return Err(ExportFault::UnknownSale(sale.clone()));
     }
-    let filter = OrderFilter { sale: sale.cloned(), ..OrderFilter::default() };
+    filtered(reader, format, &OrderFilter { sale: sale.cloned(), ..OrderFilter::default() }, out)
+}
+
+/// The same, of the orders that pass a filter.
+///
+/// # Errors
+/// [`ExportFault`].
+pub fn filtered(
+    reader: &LedgerReader,
+    format: Format,
+    filter: &OrderFilter,
+    out: impl Write,
+) -> Result<u64, ExportFault> {
     let mut export = Export { out, format, orders: 0 };
-    match export.run(reader, &filter) {
+    match export.run(reader, filter) {
         Err(ExportFault::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(export.orders),
         Err(fault) => Err(fault),
         Ok(()) => Ok(export.orders),
@@ -119,7 +131,7 @@ fn write_order(format: Format, order: &OrderRecord, lines: &mut Vec<u8>) -> io::
 
 /// An order as a line of JSON: the body of the public API.
 #[derive(Debug, Serialize)]
-struct OrderLine<'a> {
+pub struct OrderLine<'a> {
     order: String,
     sale: &'a str,
     sku: &'a str,
@@ -140,7 +152,9 @@ struct OrderLine<'a> {
 }
 
 impl<'a> OrderLine<'a> {
-    fn of(order: &'a OrderRecord) -> Self {
+    /// The order as a line shows it.
+    #[must_use]
+    pub fn of(order: &'a OrderRecord) -> Self {
         Self {
             order: order.id.to_string(),
             sale: order.sale.as_str(),

@@ -100,6 +100,21 @@ impl OrderRecord {
     }
 }
 
+/// One event of an order's history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its number in the log.
+    pub seq: i64,
+    /// Its time.
+    pub at: WallTime,
+    /// What happened: a word of [`super::row::EventKind`].
+    pub kind: String,
+    /// Until when the order is held from then on.
+    pub expires_at: Option<WallTime>,
+    /// JSON: by whom, and what rare kinds carry.
+    pub detail: Option<String>,
+}
+
 /// Which orders are wanted; what is none lets all through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
@@ -141,6 +156,26 @@ impl LedgerReader {
         let mut statement = self.connection.prepare_cached(&format!("{SELECT} WHERE order_id = ?1 LIMIT 1"))?;
         let mut rows = statement.query([id.as_bytes().as_slice()])?;
         rows.next()?.map(OrderRecord::of).transpose()
+    }
+
+    /// Everything that the log says of an order, from the event `placed` on, in which it was won.
+    ///
+    /// # Errors
+    /// [`ReadFault`] where SQLite cannot read it.
+    pub fn history(&self, id: OrderId, placed: i64) -> Result<Vec<Told>, ReadFault> {
+        let mut statement = self.connection.prepare_cached(
+            "SELECT seq, at_us, kind, expires_at_us, detail FROM events WHERE seq >= ?1 AND order_id = ?2 ORDER BY seq",
+        )?;
+        let told = statement.query_map((placed, id.as_bytes().as_slice()), |row| {
+            Ok(Told {
+                seq: row.get(0)?,
+                at: WallTime::from_micros(row.get(1)?),
+                kind: row.get(2)?,
+                expires_at: row.get::<_, Option<i64>>(3)?.map(WallTime::from_micros),
+                detail: row.get(4)?,
+            })
+        })?;
+        Ok(told.collect::<Result<_, _>>()?)
     }
 
     /// Whether the ledger knows a sale of this id.

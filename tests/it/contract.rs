@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::wire::Response;
 
 /// Every refusal: layer, code, status, in the contract's order.
-const REFUSALS: [(&str, &str, u16); 28] = [
+const REFUSALS: [(&str, &str, u16); 32] = [
     ("door", "malformed", 400),
     ("door", "invalid_field", 422),
     ("door", "not_found", 404),
@@ -35,6 +35,11 @@ const REFUSALS: [(&str, &str, u16); 28] = [
     ("ledger", "not_stored", 503),
     ("ledger", "outcome_unknown", 503),
     ("orders", "order_not_found", 404),
+    ("orders", "order_not_held", 409),
+    ("orders", "order_expired", 409),
+    // Ours, beyond the contract's table: of messages about payments.
+    ("client", "signature_invalid", 401),
+    ("client", "signature_stale", 400),
 ];
 
 /// The answer is this refusal, in every word that the contract fixes; its body.

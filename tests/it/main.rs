@@ -12,6 +12,7 @@ mod framing;
 mod home;
 mod hostile;
 mod kills;
+mod life;
 mod lifecycle;
 mod orders;
 mod passes;

@@ -33,7 +33,7 @@ async fn whole<T: Send + 'static>(
     }
 }
 
-fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
+pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
     if !body::is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }

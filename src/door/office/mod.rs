@@ -7,6 +7,7 @@ mod change;
 mod comparison;
 mod guard;
 mod listener;
+mod orders;
 mod problem;
 mod show;
 
@@ -24,6 +25,7 @@ pub use listener::serve;
 use problem::Problem;
 
 use super::shop::healthz;
+use crate::cashier::Cashier;
 use crate::clock::Clock;
 use crate::funnel::Funnel;
 use crate::keeper::Keeper;
@@ -40,6 +42,8 @@ pub struct Office {
     pub funnel: Arc<Funnel>,
     /// Who changes sales.
     pub keeper: Arc<Keeper>,
+    /// Who moves orders after the win.
+    pub cashier: Arc<Cashier>,
     /// Where time comes from.
     pub clock: Clock,
     /// Who may come in.
@@ -81,6 +85,12 @@ pub fn routes(office: Arc<Office>) -> Router {
         .route("/v1/admin/sales/{sale}/resume", post(change::resume))
         .route("/v1/admin/sales/{sale}/end", post(change::end))
         .route("/v1/admin/sales/{sale}/items/{sku}/stock", post(change::stock))
+        .route("/v1/admin/orders", get(orders::list))
+        .route("/v1/admin/orders.csv", get(orders::csv))
+        .route("/v1/admin/orders/{order}", get(orders::show))
+        .route("/v1/admin/orders/{order}/confirm", post(orders::confirm))
+        .route("/v1/admin/orders/{order}/cancel", post(orders::cancel))
+        .route("/v1/admin/orders/{order}/refund", post(orders::refund))
         .layer(middleware::from_fn_with_state(Arc::clone(&office), guard::admit));
     let open = Router::new()
         .route("/v1/admin/session", post(guard::log_in).delete(guard::log_out))

@@ -4,6 +4,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
+use crate::cashier::Unmoved;
 use crate::keeper::Unchanged;
 use crate::ledger::Unwritten;
 
@@ -25,6 +26,13 @@ pub(super) enum Problem {
         says: String,
     },
     Unchanged(Unchanged),
+    Unmoved(Unmoved),
+}
+
+impl From<Unmoved> for Problem {
+    fn from(unmoved: Unmoved) -> Self {
+        Self::Unmoved(unmoved)
+    }
 }
 
 impl From<Unchanged> for Problem {
@@ -78,6 +86,7 @@ impl Problem {
                 (StatusCode::UNPROCESSABLE_ENTITY, "door", "invalid_field", "A field of the body can't have this value")
             }
             Self::Unchanged(unchanged) => unchanged_words(unchanged),
+            Self::Unmoved(unmoved) => unmoved_words(*unmoved),
         }
     }
 }
@@ -102,18 +111,30 @@ fn unchanged_words(unchanged: &Unchanged) -> (StatusCode, &'static str, &'static
         Unchanged::ClosesBeforeOpening => {
             (StatusCode::UNPROCESSABLE_ENTITY, "door", "invalid_field", "closes_at must be later than opens_at")
         }
-        Unchanged::Unwritten(Unwritten::Busy) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "ledger", "busy", "Too much at once: try again")
+        Unchanged::Unwritten(unwritten) => unwritten_words(*unwritten),
+    }
+}
+
+fn unwritten_words(unwritten: Unwritten) -> (StatusCode, &'static str, &'static str, &'static str) {
+    let (code, title) = match unwritten {
+        Unwritten::Busy => ("busy", "Too much at once: try again"),
+        Unwritten::NotStored => ("not_stored", "Not stored, certainly: try again"),
+        Unwritten::OutcomeUnknown => ("outcome_unknown", "Perhaps stored: look again after the restart"),
+    };
+    (StatusCode::SERVICE_UNAVAILABLE, "ledger", code, title)
+}
+
+fn unmoved_words(unmoved: Unmoved) -> (StatusCode, &'static str, &'static str, &'static str) {
+    match unmoved {
+        Unmoved::NotFound => (StatusCode::NOT_FOUND, "orders", "order_not_found", "There is no such order"),
+        Unmoved::NotHeld | Unmoved::WrongAmount { .. } | Unmoved::Orphaned(_) => {
+            (StatusCode::CONFLICT, "orders", "order_not_held", "The order stands where that can't be done")
         }
-        Unchanged::Unwritten(Unwritten::NotStored) => {
-            (StatusCode::SERVICE_UNAVAILABLE, "ledger", "not_stored", "Not stored, certainly: try again")
+        Unmoved::Expired => {
+            (StatusCode::CONFLICT, "orders", "order_expired", "The order's hold is over, and no unit is free")
         }
-        Unchanged::Unwritten(Unwritten::OutcomeUnknown) => (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "ledger",
-            "outcome_unknown",
-            "Perhaps stored: look again after the restart",
-        ),
+        Unmoved::Underway => unwritten_words(Unwritten::Busy),
+        Unmoved::Unwritten(unwritten) => unwritten_words(unwritten),
     }
 }
 
