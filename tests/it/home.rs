@@ -48,9 +48,14 @@ impl Home {
 
     /// A command of the binary, at home here and deaf to the developer's own settings.
     fn command(&self) -> Command {
+        self.command_through(&[])
+    }
+
+    /// The same, started by another program.
+    fn command_through(&self, starter: &[&str]) -> Command {
         // XFSZ is ignored so that a limit of file size, which plays the full disk, is an error and not an execution.
         let mut command = Command::new("sh");
-        command.args(["-c", r#"trap "" XFSZ; exec "$0" "$@""#, env!("CARGO_BIN_EXE_doorbuster")]);
+        command.args(["-c", r#"trap "" XFSZ; exec "$@""#, "sh"]).args(starter).arg(env!("CARGO_BIN_EXE_doorbuster"));
         command.current_dir(self.path());
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("DOORBUSTER_") {
@@ -62,7 +67,12 @@ impl Home {
 
     /// Starts the server.
     pub(crate) fn serve(&self) -> Child {
-        let mut command = self.command();
+        self.serve_through(&[])
+    }
+
+    /// Starts the server by another program, which starts it in turn.
+    pub(crate) fn serve_through(&self, starter: &[&str]) -> Child {
+        let mut command = self.command_through(starter);
         command.arg("serve").arg("--config").arg(self.config());
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

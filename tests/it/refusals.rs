@@ -207,6 +207,23 @@ fn the_same_key_for_something_else_is_refused() {
 }
 
 #[test]
+#[ignore = "needs strace: tests/run"]
+fn an_order_that_a_disk_fails_to_sync_is_unknown_ends_the_shop_and_has_one_answer_after_the_restart() {
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 5)));
+    let mut shop = Shop::open_on_a_disk_that_fails_to_sync(shop.close());
+    let attempt = Request::attempt(SALE, SKU).buyer("ann").key("k");
+    let problem = shop.ask(&attempt);
+    refused(&problem, "outcome_unknown");
+    retry_after_s(&problem);
+    assert_eq!(shop.exit_code(), Some(74), "a disk that can't be trusted: {}", shop.said());
+    let shop = Shop::open_at(shop.leave());
+    let order = won(&shop.ask(&attempt));
+    assert_eq!(won(&shop.ask(&attempt)), order, "one order, whatever became of the first try");
+    let report = shop.close().audit();
+    assert_eq!((&report["ok"], &report["orders"]), (&json!(true), &json!(1)), "{report:#}");
+}
+
+#[test]
 fn the_ledger_refuses_when_its_queue_is_full_and_no_unit_is_lost() {
     const STOCK: u32 = 1_000_000;
     let shop = Shop::open(&Plan::gateway().set("ledger.queue_orders", "1").sale(Sale::of(SALE, STOCK)));

@@ -33,7 +33,17 @@ impl Shop {
 
     /// Opens a shop where one may have been before.
     pub(crate) fn open_at(home: Home) -> Self {
-        let mut child = home.serve();
+        let child = home.serve();
+        Self::open_as(home, child)
+    }
+
+    /// Opens a shop whose disk takes everything and then fails to sync it. There must have been a shop before.
+    pub(crate) fn open_on_a_disk_that_fails_to_sync(home: Home) -> Self {
+        let child = home.serve_through(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO"]);
+        Self::open_as(home, child)
+    }
+
+    fn open_as(home: Home, mut child: Child) -> Self {
         let stderr = collect(child.stderr.take().expect("stderr is piped"));
         let line = first_line(child.stdout.take().expect("stdout is piped"));
         let Some(line) = line else {
