@@ -193,6 +193,39 @@ impl From<KeyRef<'_>> for IdempotencyKey {
     }
 }
 
+macro_rules! provider_id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, PartialEq, Eq, Hash)]
+        pub struct $name(Box<str>);
+
+        impl $name {
+            /// Takes a text over.
+            ///
+            /// # Errors
+            /// [`IdError::Key`] where it isn't 1–255 visible ASCII characters.
+            pub fn parse(text: &str) -> Result<Self, IdError> {
+                KeyRef::parse(text.as_bytes()).map(|id| Self(id.as_str().into()))
+            }
+
+            /// The id as text.
+            #[must_use]
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+    };
+}
+
+provider_id! {
+    /// A message's id, chosen by its sender (`webhook-id`): the same message, told again, has the same one.
+    MessageId
+}
+provider_id! {
+    /// The provider's own id of a payment: two of them are two payments.
+    PaymentId
+}
+
 /// An order's id: a version 7 UUID (RFC 9562), ordered by time so that the ledger's pages fill from left to right,
 /// with 74 random bits, so that nobody guesses a neighbour's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -5,6 +5,12 @@
 //! **Invariant:** an order is in the book from the moment at which it can't fail any more, or is taken out again when the
 //! ledger has said that it isn't stored.
 
+pub mod backoff;
+pub mod notice;
+pub mod payment;
+pub mod signature;
+pub mod targets;
+
 use std::sync::Arc;
 
 use dashmap::DashMap;
