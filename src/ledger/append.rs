@@ -10,6 +10,7 @@ use rusqlite::{Connection, params};
 use super::event::Event;
 use super::fault::{Meaning, meaning};
 use super::inserter::Inserter;
+use super::notes;
 use super::page::{BadEvent, Page, committed, placed_state};
 use super::schema::SCHEMA_VERSION;
 use super::sqlite::Sqlite;
@@ -149,6 +150,7 @@ fn write(connection: &Connection, deltas: &mut Deltas, page: &mut Page<'_>) -> R
     if !inserter.is_done() {
         return Err(WriteError::LeftOver);
     }
+    notes::write(connection, page.notes)?;
     commit(connection)?;
     Ok(())
 }

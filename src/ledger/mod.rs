@@ -22,9 +22,11 @@ mod fault;
 mod health;
 mod inserter;
 mod lock;
+mod notes;
 pub mod orders;
 mod page;
 mod places;
+pub mod post;
 mod queue;
 pub mod read;
 mod receipt;
@@ -53,6 +55,7 @@ use parking_lot::Mutex;
 pub use event::Event;
 pub use fault::LedgerFault;
 pub use health::{Breakage, LedgerHealth, LedgerState};
+pub use notes::{Delivery, EndpointNo, Note};
 pub use places::QUEUE_ORDERS_MAX;
 pub use queue::Slot;
 pub use receipt::{Bell, DeskId, Receipt};
@@ -65,6 +68,7 @@ use crate::clock::Clock;
 use crate::order::{Ack, Order, Stored};
 use health::{Board, Figures};
 use lock::DirLock;
+use notes::{NoteBox, Tray};
 use page::{Head, Tally};
 use queue::{Haste, Queue};
 use receipt::{Desks, Outbox, Promise};
@@ -132,6 +136,7 @@ struct Commons {
     queue: Queue,
     desks: Desks,
     board: Board,
+    notes: NoteBox,
 }
 
 /// A ledger that is locked, opened and checked, and doesn't write yet.
@@ -191,6 +196,7 @@ impl OpenLedger {
             queue: Queue::new(self.settings.queue_orders),
             desks: Desks::default(),
             board: Board::new(figures),
+            notes: NoteBox::default(),
         });
         let writer = Writer {
             commons: Arc::clone(&commons),
@@ -203,6 +209,7 @@ impl OpenLedger {
             last: Turn::default(),
             batch: Vec::new(),
             outbox: Outbox::default(),
+            tray: Tray::default(),
             failed: None,
             _lock: self.lock,
         };
@@ -249,6 +256,14 @@ impl Ledger {
         let (promise, receipt) = Promise::new(DeskId::NONE);
         self.commons.queue.push(slot, event, Some(promise), Haste::Urgent);
         Ok(receipt)
+    }
+
+    /// Takes notes over, to be written with the next events, or alone where there are none for now. Whoever sends notes
+    /// waits for the receipt before he sends the next; `busy` once the ledger is closed.
+    pub fn note(&self, notes: Vec<Note>) -> Receipt {
+        let receipt = self.commons.notes.put(notes);
+        self.commons.queue.places.nudge();
+        receipt
     }
 
     /// Opens a desk: a runtime's own place to wake its tasks from. After a commit its bell is rung once, whereupon the
