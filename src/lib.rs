@@ -46,6 +46,7 @@
 //! | [`funnel`] | the descent, [`funnel::Refusal`], the counts |
 //! | [`client`] [`access`] [`sale`] [`stock`] [`ledger`] | the floors |
 //! | [`orders`] | every order by its id |
+//! | [`messages`] | what the shop hears of it |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
 //! | [`clock`], `home`, [`metrics`], [`readiness`], `sync` | the basement: every floor's tools, no floor's business |
@@ -77,6 +78,7 @@ mod home;
 pub mod ids;
 pub mod keeper;
 pub mod ledger;
+pub mod messages;
 pub mod metrics;
 pub mod money;
 pub mod offer;
