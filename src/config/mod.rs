@@ -23,6 +23,7 @@ mod rules;
 mod schedule;
 mod sections;
 mod show;
+mod webhooks;
 #[cfg(test)]
 mod tests;
 
@@ -33,7 +34,7 @@ pub use layers::{Environment, Overrides};
 pub use schedule::span;
 pub use sections::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, Secret,
-    ServerConfig, Store,
+    ServerConfig, Store, WebhookConfig, WebhooksConfig,
 };
 
 use crate::offer::Offer;
@@ -57,6 +58,8 @@ pub struct Config {
     pub ledger: LedgerConfig,
     /// `[admin]`
     pub admin: AdminConfig,
+    /// `[webhooks]`, and each `[[webhook]]`.
+    pub webhooks: WebhooksConfig,
     /// `[[sale]]`: each id once, in the order of the file. None: nothing is declared.
     pub offers: Vec<Offer>,
 }

@@ -11,6 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::error::Complaint;
 use super::file::Typed;
 use super::offers;
+use super::webhooks;
 use super::reader::Reader;
 use super::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LedgerConfig,
@@ -64,6 +65,7 @@ const BURST_MAX: u32 = 1_000_000;
 /// Reads everything; where there was a complaint, the result is filler and has to be thrown away.
 pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
     let offers = offers::offers(&typed.sales, complaints);
+    let webhooks = webhooks::webhooks(typed, complaints);
     let mut reader = Reader { settings: &typed.settings, shown: "", complaints };
     let config = Config {
         server: server(&mut reader),
@@ -72,6 +74,7 @@ pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
         access: access(&mut reader),
         ledger: ledger(&mut reader),
         admin: admin(&mut reader),
+        webhooks,
         offers,
     };
     between(&config, &mut reader);

@@ -48,6 +48,8 @@ pub(super) struct Round {
     noted_at: Option<MonoTime>,
     /// Dead letters up to here have been looked at since somebody asked for them.
     reviving_after: Option<i64>,
+    /// Whether the log goes on where it was read last.
+    has_more: bool,
     /// After the ledger couldn't be read.
     reads_again_at: Option<MonoTime>,
 }
@@ -75,6 +77,7 @@ impl Round {
             underway: None,
             noted_at: None,
             reviving_after: None,
+            has_more: false,
             reads_again_at: None,
         };
         let now = round.clock.now();
@@ -137,19 +140,24 @@ impl Round {
 
     fn pause(&self, now: Now) -> Duration {
         let due = self.bag.next_due().map(|due| Duration::from_nanos(due.nanos().saturating_sub(now.mono.nanos())));
+        if self.has_more {
+            return Duration::ZERO;
+        }
         // Not at once where something is due: only a place in flight is lacking, and that wakes by itself.
         due.filter(|due| !due.is_zero()).map_or(LOOK_EVERY, |due| due.min(LOOK_EVERY))
     }
 
-    /// Fills the bag from the log, and with dead letters that somebody wants to be tried again.
+    /// Fills the bag from the log, a page at a time, and with dead letters that somebody wants to be tried again.
     fn read(&mut self, now: Now) {
+        self.has_more = false;
         if self.reads_again_at.is_some_and(|at| now.mono < at) {
             return;
         }
         self.reads_again_at = None;
         let last = i64::try_from(self.funnel.ledger.health().events).unwrap_or(i64::MAX);
         let read = self.revive(now).and_then(|()| {
-            while self.bag.room() > 0 && self.bag.read() < last && self.read_page(last, now)? {}
+            let is_to_read = |bag: &Bag| bag.room() > 0 && bag.read() < last;
+            self.has_more = is_to_read(&self.bag) && self.read_page(last, now)? && is_to_read(&self.bag);
             Ok(())
         });
         if let Err(fault) = read {
