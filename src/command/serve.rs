@@ -104,7 +104,19 @@ impl House {
         let readiness = Arc::new(Readiness::default());
         let shop = Arc::new(wiring::shop(&config, Arc::clone(&funnel), clock.clone(), Arc::clone(&readiness))?);
         let workers = Workers::start(&shop, wiring::caps(&config))?;
-        Ok(Self { config, clock, funnel, keeper, courier, readiness, shop, workers, shop_socket, office_socket, broken })
+        Ok(Self {
+            config,
+            clock,
+            funnel,
+            keeper,
+            courier,
+            readiness,
+            shop,
+            workers,
+            shop_socket,
+            office_socket,
+            broken,
+        })
     }
 
     /// Until a signal or a broken ledger.

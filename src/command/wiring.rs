@@ -151,6 +151,10 @@ pub(super) fn ledger_dir(config: &Config) -> Option<PathBuf> {
 /// Who wants messages.
 pub(super) fn endpoints(config: &Config) -> Result<Vec<Endpoint>, anyhow::Error> {
     let webhooks = &config.webhooks;
+    if ledger_dir(config).is_none() && !webhooks.endpoints.is_empty() {
+        tracing::warn!("no ledger, no messages: the webhooks are not served");
+        return Ok(Vec::new());
+    }
     let reach = if webhooks.allow_private_targets { Reach::Anywhere } else { Reach::Public };
     let endpoint = |webhook: &config::WebhookConfig| {
         let former = webhook.former_secret.as_ref().map(|secret| Key::parse(secret.expose())).transpose()?;

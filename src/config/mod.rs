@@ -23,9 +23,9 @@ mod rules;
 mod schedule;
 mod sections;
 mod show;
-mod webhooks;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 

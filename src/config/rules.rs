@@ -11,8 +11,8 @@ use tracing_subscriber::filter::LevelFilter;
 use super::error::Complaint;
 use super::file::Typed;
 use super::offers;
-use super::webhooks;
 use super::reader::Reader;
+use super::webhooks;
 use super::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LedgerConfig,
     Secret, ServerConfig, Store,

@@ -1,5 +1,6 @@
 mod complaints;
 mod offers;
+mod webhooks;
 
 use std::time::Duration;
 
@@ -82,7 +83,8 @@ fn the_commented_file_is_the_defaults() {
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
-    let Config { server, identity, client, access, ledger, admin, offers: _ } = Shop::without_file().load().config;
+    let Config { server, identity, client, access, ledger, admin, webhooks, offers: _ } =
+        Shop::without_file().load().config;
     assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:8081");
     assert_eq!((server.trusted_proxies.len(), server.client_ip_header), (0, ClientIpHeader::None));
@@ -99,6 +101,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((ledger.store, ledger.ack, ledger.queue_orders), (Store::Sqlite, Ack::Disk, 65_536));
     assert_eq!(ledger.data_dir, Path::new("doorbuster-data"));
     assert_eq!(admin, AdminConfig { token: None, password_hash: None });
+    let timeout = Duration::from_secs(10);
+    assert_eq!(webhooks, WebhooksConfig { allow_private_targets: false, timeout, endpoints: Vec::new() });
 }
 
 #[test]

@@ -4,6 +4,7 @@
 
 mod disks;
 mod failing;
+mod noting;
 mod opening;
 mod queueing;
 mod storing;

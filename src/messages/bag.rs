@@ -397,4 +397,3 @@ impl Letter {
 fn later(from: MonoTime, gap: Duration) -> MonoTime {
     MonoTime::from_nanos(from.nanos().saturating_add(u64::try_from(gap.as_nanos()).unwrap_or(u64::MAX)))
 }
-

@@ -52,7 +52,9 @@ fn judge(status: StatusCode) -> Verdict {
     match status {
         StatusCode::GONE => Verdict::Gone,
         _ if status.is_success() => Verdict::Delivered,
-        _ if status.is_redirection() => Verdict::Failed(format!("answered {}: redirects are not followed", status.as_u16())),
+        _ if status.is_redirection() => {
+            Verdict::Failed(format!("answered {}: redirects are not followed", status.as_u16()))
+        }
         _ => Verdict::Failed(format!("answered {}", status.as_u16())),
     }
 }

@@ -87,6 +87,7 @@ impl Round {
         for delivery in round.reader.deliveries(no, Fate::Dead, cursor, usize::MAX)? {
             round.bag.skip(delivery.seq);
         }
+        round.publish();
         Ok(round)
     }
 
