@@ -46,6 +46,7 @@
 //! | [`funnel`] | the descent, [`funnel::Refusal`], the counts |
 //! | [`client`] [`access`] [`sale`] [`stock`] [`ledger`] | the floors |
 //! | [`orders`] | every order by its id; when holds end; what a payment's message means |
+//! | [`messages`] | what the shop hears of it |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
@@ -80,6 +81,7 @@ mod home;
 pub mod ids;
 pub mod keeper;
 pub mod ledger;
+pub mod messages;
 pub mod metrics;
 pub mod money;
 pub mod offer;

@@ -13,6 +13,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::funnel::{Funnel, Layer, Sums};
 use crate::ledger::LedgerState;
+use crate::messages::{Courier, EndpointStatus};
 
 /// The house's metrics.
 #[derive(Debug)]
@@ -23,9 +24,10 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics of these floors.
     #[must_use]
-    pub fn new(funnel: Arc<Funnel>) -> Self {
+    pub fn new(funnel: Arc<Funnel>, courier: Arc<Courier>) -> Self {
         let mut registry = Registry::with_prefix("doorbuster");
         registry.register_collector(Box::new(House { funnel }));
+        registry.register_collector(Box::new(Post { courier }));
         Self { registry }
     }
 
@@ -159,5 +161,28 @@ impl Collector for House {
         )?;
         let evicted = number(self.funnel.access.evicted());
         counters(&mut encoder, ("access_evicted", "Buckets evicted before they were refilled"), vec![([], evicted)])
+    }
+}
+
+/// Messages to the shop, by their endpoint's number.
+#[derive(Debug)]
+struct Post {
+    courier: Arc<Courier>,
+}
+
+impl Collector for Post {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let statuses = self.courier.statuses();
+        let each = |count: fn(&EndpointStatus) -> u64| -> Lines<1> {
+            statuses.iter().map(|of| ([("webhook", of.no.0.to_string())], number(count(of)))).collect()
+        };
+        let encoder = &mut encoder;
+        counters(encoder, ("messages_delivered", "Messages delivered"), each(|of| of.delivered))?;
+        counters(encoder, ("messages_retried", "Deliveries that failed and are tried again"), each(|of| of.retried))?;
+        let pending = each(|of| of.pending as u64);
+        gauges(encoder, ("messages_pending", "Messages in flight, or waiting to be tried again", None), pending)?;
+        gauges(encoder, ("messages_dead", "Messages that nobody tries any more", None), each(|of| of.dead))?;
+        let disabled = each(|of| u64::from(of.disabled.is_some()));
+        gauges(encoder, ("messages_disabled", "1 while the webhook wants no messages", None), disabled)
     }
 }

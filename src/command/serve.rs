@@ -24,6 +24,7 @@ use crate::funnel::Funnel;
 use crate::holds;
 use crate::keeper::{Keeper, Unchanged};
 use crate::ledger::{LedgerState, OpenLedger};
+use crate::messages::Courier;
 use crate::offer::Offer;
 use crate::readiness::Readiness;
 
@@ -71,6 +72,7 @@ struct House {
     funnel: Arc<Funnel>,
     keeper: Arc<Keeper>,
     cashier: Arc<Cashier>,
+    courier: Arc<Courier>,
     readiness: Arc<Readiness>,
     shop: Arc<Shop>,
     workers: Workers,
@@ -100,6 +102,10 @@ impl House {
         let funnel = Arc::new(funnel);
         let cashier = Arc::new(Cashier::open(Arc::clone(&funnel), wiring::rules(&config), clock.now().wall));
         let keeper = Arc::new(Keeper::new(Arc::clone(&funnel), clock.clone()));
+        let courier = Courier::start(Arc::clone(&funnel), clock.clone(), wiring::ledger_dir(&config))?;
+        // Before anything happens: whoever is new hears of all of it.
+        courier.serve(wiring::endpoints(&config)?).await?;
+        let courier = Arc::new(courier);
         declare(&keeper, &funnel, &config.offers).await?;
         let readiness = Arc::new(Readiness::default());
         let shop = Arc::new(wiring::shop(
@@ -115,6 +121,7 @@ impl House {
             funnel,
             keeper,
             cashier,
+            courier,
             readiness,
             shop,
             workers,
@@ -147,7 +154,10 @@ impl House {
             let ended = loop {
                 tokio::select! {
                     heard = signals.next() => match heard {
-                        Heard::Reload => apply(&mut self.config, &self.shop, &self.funnel, reload(), relog),
+                        Heard::Reload => {
+                            let house = (&*self.shop, &*self.funnel, &self.courier);
+                            apply(&mut self.config, house, reload(), relog);
+                        }
                         Heard::End(ending) => break Some(ending),
                     },
                     _ = broken.wait_for(|broken| *broken) => break None,
@@ -168,8 +178,13 @@ impl House {
         ending_holds.abort();
         // Streams of the dashboard end by themselves; nothing else there is worth a wait.
         let _ = tokio::time::timeout(BROKEN_GRACE, office).await;
-        let funnel = Arc::clone(&self.funnel);
-        tokio::task::spawn_blocking(move || funnel.ledger.close()).await?;
+        let (funnel, courier) = (Arc::clone(&self.funnel), Arc::clone(&self.courier));
+        tokio::task::spawn_blocking(move || {
+            // First: what he has delivered is written down.
+            courier.leave();
+            funnel.ledger.close();
+        })
+        .await?;
         Ok(match self.funnel.ledger.health().state {
             LedgerState::Broken(breakage) => Exit(breakage.exit_code()),
             LedgerState::Writing | LedgerState::Refusing { .. } => Exit::OK,
@@ -179,7 +194,7 @@ impl House {
     fn office(&self) -> Office {
         wiring::office(
             &self.config,
-            (Arc::clone(&self.funnel), Arc::clone(&self.keeper), Arc::clone(&self.cashier)),
+            (Arc::clone(&self.funnel), Arc::clone(&self.keeper), Arc::clone(&self.cashier), Arc::clone(&self.courier)),
             self.clock.clone(),
             Arc::clone(&self.readiness),
         )
@@ -220,13 +235,26 @@ async fn declare(keeper: &Keeper, funnel: &Funnel, offers: &[Offer]) -> Result<(
 }
 
 /// Takes over what may change while the house is open; all of it, or nothing.
-fn apply(config: &mut Config, shop: &Shop, funnel: &Funnel, reloaded: Result<Config, String>, relog: &Relog) {
+fn apply(
+    config: &mut Config,
+    (shop, funnel, courier): (&Shop, &Funnel, &Arc<Courier>),
+    reloaded: Result<Config, String>,
+    relog: &Relog,
+) {
     let applied = reloaded.and_then(|new| {
         let prepared = wiring::Reload::prepare(&new).map_err(|error| format!("{error:#}"))?;
         relog.reload(prepared.log).map_err(|error| error.to_string())?;
         funnel.client.retune(prepared.client);
         funnel.access.retune(&prepared.access);
         shop.limits.store(Arc::new(prepared.limits));
+        if config.webhooks != new.webhooks {
+            let (courier, endpoints) = (Arc::clone(courier), prepared.endpoints);
+            tokio::spawn(async move {
+                if let Err(fault) = courier.serve(endpoints).await {
+                    tracing::error!(%fault, "the webhooks are not served: reload again, or restart");
+                }
+            });
+        }
         Ok(new)
     });
     match applied {

@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** no room knows the configuration, and the configuration knows no room.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -19,12 +20,14 @@ use crate::funnel::Funnel;
 use crate::ids::{SaleId, Sku};
 use crate::keeper::Keeper;
 use crate::ledger::{LedgerSettings, StoreKind};
+use crate::messages::{Courier, Endpoint, EndpointTerms};
 use crate::metrics::Metrics;
 use crate::money::Money;
 use crate::offer::{ItemTerms, Offer, SaleTerms};
 use crate::order::Ack;
 use crate::orders::rules::Rules;
-use crate::orders::signature::Keys;
+use crate::orders::signature::{Key, Keys};
+use crate::orders::targets::{Reach, Target};
 use crate::readiness::Readiness;
 use crate::sale::Sale;
 
@@ -142,25 +145,48 @@ pub(super) fn shop(
 
 pub(super) fn office(
     config: &Config,
-    (funnel, keeper, cashier): (Arc<Funnel>, Arc<Keeper>, Arc<Cashier>),
+    (funnel, keeper, cashier, courier): (Arc<Funnel>, Arc<Keeper>, Arc<Cashier>, Arc<Courier>),
     clock: Clock,
     readiness: Arc<Readiness>,
 ) -> Office {
     let secret = |secret: &Option<config::Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     let (token, password_hash) = (secret(&config.admin.token), secret(&config.admin.password_hash));
-    let has_ledger = config.ledger.store == config::Store::Sqlite;
     Office {
-        metrics: Metrics::new(Arc::clone(&funnel)),
+        metrics: Metrics::new(Arc::clone(&funnel), Arc::clone(&courier)),
         credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),
-        ledger_dir: has_ledger.then(|| config.ledger.data_dir.clone()),
+        ledger_dir: ledger_dir(config),
         // One proof at a time: it reads the whole log.
         proving: tokio::sync::Semaphore::new(1),
         funnel,
         keeper,
         cashier,
+        courier,
         clock,
         readiness,
     }
+}
+
+/// Where the ledger can be read; none where orders are written nowhere.
+pub(super) fn ledger_dir(config: &Config) -> Option<PathBuf> {
+    (config.ledger.store == config::Store::Sqlite).then(|| config.ledger.data_dir.clone())
+}
+
+/// Who wants messages.
+pub(super) fn endpoints(config: &Config) -> Result<Vec<Endpoint>, anyhow::Error> {
+    let webhooks = &config.webhooks;
+    if ledger_dir(config).is_none() && !webhooks.endpoints.is_empty() {
+        tracing::warn!("no ledger, no messages: the webhooks are not served");
+        return Ok(Vec::new());
+    }
+    let reach = if webhooks.allow_private_targets { Reach::Anywhere } else { Reach::Public };
+    let endpoint = |webhook: &config::WebhookConfig| {
+        let former = webhook.former_secret.as_ref().map(|secret| Key::parse(secret.expose())).transpose()?;
+        let keys = Keys::new(Key::parse(webhook.secret.expose())?, former);
+        let target = Target::parse(webhook.url.expose(), reach)?;
+        let (url, kinds, timeout) = (webhook.url.expose().to_owned(), webhook.kinds.clone(), webhooks.timeout);
+        Ok(Endpoint::new(EndpointTerms { url, target, keys, kinds, timeout })?)
+    };
+    webhooks.endpoints.iter().map(endpoint).collect()
 }
 
 /// Everything that a reload changes, made before anything is changed.
@@ -169,6 +195,7 @@ pub(super) struct Reload {
     pub(super) client: ClientSettings,
     pub(super) access: AccessSettings,
     pub(super) limits: Limits,
+    pub(super) endpoints: Vec<Endpoint>,
 }
 
 impl Reload {
@@ -178,6 +205,7 @@ impl Reload {
             client: client(config),
             access: access(config),
             limits: limits(config),
+            endpoints: endpoints(config)?,
         })
     }
 }

@@ -19,6 +19,9 @@ pub(super) const SALE_KEYS: [&str; 6] = ["id", "title", "opens_at", "closes_at",
 /// Keys of a `[[sale.item]]`.
 pub(super) const ITEM_KEYS: [&str; 5] = ["sku", "title", "stock", "price.amount", "price.currency"];
 
+/// Keys of a `[[webhook]]`.
+pub(super) const WEBHOOK_KEYS: [&str; 4] = ["url", "secret", "former_secret", "kinds"];
+
 /// A key, what it was set to, and where.
 #[derive(Clone, PartialEq)]
 pub(super) struct Setting {
@@ -69,6 +72,7 @@ pub(super) struct TypedSale {
 pub(super) struct Typed {
     pub(super) settings: Settings,
     pub(super) sales: Vec<TypedSale>,
+    pub(super) webhooks: Vec<Settings>,
 }
 
 /// Which keys there are.
@@ -100,9 +104,11 @@ pub(super) fn read(
         }
     };
     let sales = document.remove("sale");
+    let webhooks = document.remove("webhook");
     let settings = walk.table(0, "", &document, keys);
     let sales = sales.map_or_else(Vec::new, |sales| walk.sales(&sales));
-    Ok(Typed { settings, sales })
+    let webhooks = webhooks.map_or_else(Vec::new, |webhooks| walk.webhooks(&webhooks));
+    Ok(Typed { settings, sales, webhooks })
 }
 
 struct Walk<'a> {
@@ -139,6 +145,11 @@ impl Walk<'_> {
             typed.push(TypedSale { terms, items });
         }
         typed
+    }
+
+    fn webhooks(&mut self, webhooks: &Spanned<DeValue<'_>>) -> Vec<Settings> {
+        let tables = self.tables("webhook", webhooks).into_iter();
+        tables.map(|(offset, webhook)| self.table(offset, "webhook.", &webhook, Known::Keys(&WEBHOOK_KEYS))).collect()
     }
 
     /// The tables of `[[key]]`, each with the offset of its beginning.
@@ -225,13 +236,13 @@ pub(super) fn is_below(key: &str, section: &str) -> bool {
 
 /// What to say of a key that isn't one; `shown` is what goes before the keys of its table.
 fn unknown(shown: &str, path: &str, keys: &[&str]) -> String {
-    let array = match shown {
-        "" => Some("sale"),
-        "sale." => Some("item"),
-        _ => None,
+    let arrays: &[&str] = match shown {
+        "" => &["sale", "webhook"],
+        "sale." => &["item"],
+        _ => &[],
     };
     let sections = keys.iter().flat_map(|key| key.match_indices('.').map(|(dot, _)| &key[..dot]));
-    let candidates: Vec<&str> = keys.iter().copied().chain(sections).chain(array).collect();
+    let candidates: Vec<&str> = keys.iter().copied().chain(sections).chain(arrays.iter().copied()).collect();
     if let Some(near) = nearest(path, &candidates) {
         return format!("is no key; did you mean {near}?");
     }

@@ -101,6 +101,7 @@ pub(super) fn merge(
         let from_file = file::read(&name, text, Known::Keys(&keys), complaints).map_err(ConfigErrors::of)?;
         from_file.settings.rows.into_iter().for_each(|setting| typed.settings.put(setting));
         typed.sales = from_file.sales;
+        typed.webhooks = from_file.webhooks;
     }
     for (name, value) in &environment.0 {
         // A name that isn't UTF-8 is no variable of ours.
@@ -187,6 +188,9 @@ fn variable(
     }
     if path == "sale" || is_below(&path, "sale") {
         return Err(complain("", "sales are declared in the configuration file, or made through the admin API".into()));
+    }
+    if path == "webhook" || is_below(&path, "webhook") {
+        return Err(complain("", "webhooks are named in the configuration file".into()));
     }
     let near = nearest(&path, keys).map(|near| format!("; did you mean {}?", variable_of(near)));
     Err(complain("", format!("is no key's variable{}", near.unwrap_or_default())))

@@ -25,6 +25,7 @@ mod sections;
 mod show;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ pub use layers::{Environment, Overrides};
 pub use schedule::span;
 pub use sections::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, OrdersConfig,
-    PaymentsConfig, Secret, ServerConfig, Store,
+    PaymentsConfig, Secret, ServerConfig, Store, WebhookConfig, WebhooksConfig,
 };
 
 use crate::offer::Offer;
@@ -61,6 +62,8 @@ pub struct Config {
     pub payments: PaymentsConfig,
     /// `[admin]`
     pub admin: AdminConfig,
+    /// `[webhooks]`, and each `[[webhook]]`.
+    pub webhooks: WebhooksConfig,
     /// `[[sale]]`: each id once, in the order of the file. None: nothing is declared.
     pub offers: Vec<Offer>,
 }

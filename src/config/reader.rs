@@ -63,6 +63,16 @@ impl Reader<'_> {
         })
     }
 
+    /// Yes or no.
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        self.read(key, false, |value| match value {
+            Value::Boolean(flag) => Ok(*flag),
+            // As an environment variable says it.
+            Value::String(text) if text == "true" || text == "false" => Ok(text == "true"),
+            _ => Err(format!("must be true or false, not {value}")),
+        })
+    }
+
     /// A whole number.
     pub(super) fn whole<T>(&mut self, key: &str, range: RangeInclusive<T>) -> T
     where

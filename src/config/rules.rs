@@ -12,6 +12,7 @@ use super::error::Complaint;
 use super::file::Typed;
 use super::offers;
 use super::reader::Reader;
+use super::webhooks;
 use super::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LedgerConfig,
     OrdersConfig, PaymentsConfig, Secret, ServerConfig, Store,
@@ -65,6 +66,7 @@ const BURST_MAX: u32 = 1_000_000;
 /// Reads everything; where there was a complaint, the result is filler and has to be thrown away.
 pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
     let offers = offers::offers(&typed.sales, complaints);
+    let webhooks = webhooks::webhooks(typed, complaints);
     let mut reader = Reader { settings: &typed.settings, shown: "", complaints };
     let config = Config {
         server: server(&mut reader),
@@ -75,6 +77,7 @@ pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
         orders: orders(&mut reader),
         payments: payments(&mut reader),
         admin: admin(&mut reader),
+        webhooks,
         offers,
     };
     between(&config, &mut reader);

@@ -10,6 +10,7 @@ use ipnet::IpNet;
 
 use crate::access::{ClientIpHeader, Quota};
 use crate::client::Difficulty;
+use crate::messages::Kind;
 
 /// Text that nobody may see: it is masked wherever it is printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -209,4 +210,28 @@ pub struct AdminConfig {
     pub token: Option<Secret>,
     /// The password's hash, an Argon2 PHC string.
     pub password_hash: Option<Secret>,
+}
+
+/// `[webhooks]` and `[[webhook]]`: who hears of orders and sales.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhooksConfig {
+    /// Whether messages may go to this machine and its network, and unencrypted.
+    pub allow_private_targets: bool,
+    /// How long one delivery may take, the answer included.
+    pub timeout: Duration,
+    /// Each URL once, in the order of the file.
+    pub endpoints: Vec<WebhookConfig>,
+}
+
+/// `[[webhook]]`: somebody who wants messages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookConfig {
+    /// Where messages go; its path is often a secret. A target that `allow_private_targets` admits.
+    pub url: Secret,
+    /// What messages are signed with.
+    pub secret: Secret,
+    /// What they are signed with besides, while the endpoint changes over.
+    pub former_secret: Option<Secret>,
+    /// Which messages it wants; none named: all.
+    pub kinds: Vec<Kind>,
 }

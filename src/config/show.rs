@@ -7,6 +7,7 @@ use toml::Value;
 use super::error::Place;
 use super::file::{Setting, Settings, Typed};
 use super::sections::MASK;
+use crate::orders::targets::{Reach, Target};
 
 /// Keys whose values nobody may see. A PostgreSQL URL holds a password.
 const SECRETS: [&str; 3] = ["admin.token", "admin.password_hash", "ledger.postgres.url"];
@@ -26,6 +27,9 @@ pub(super) fn toml(typed: &Typed) -> String {
         }
         line(&mut shown, key, &value(setting), &setting.place);
     }
+    for webhook in &typed.webhooks {
+        table(&mut shown, "[[webhook]]", &masked(webhook));
+    }
     for sale in &typed.sales {
         table(&mut shown, "[[sale]]", &sale.terms);
         for item in &sale.items {
@@ -40,6 +44,24 @@ fn table(shown: &mut String, header: &str, settings: &Settings) {
     for setting in &settings.rows {
         line(shown, &setting.key, &setting.value.to_string(), &setting.place);
     }
+}
+
+/// A webhook without its secrets; of its URL, the path is often one.
+fn masked(webhook: &Settings) -> Settings {
+    let mut masked = webhook.clone();
+    for setting in &mut masked.rows {
+        let text = match (setting.key.as_str(), setting.value.as_str()) {
+            ("url", Some(url)) => Target::parse(url, Reach::Anywhere).map_or_else(|_| MASK.into(), shown_url),
+            ("kinds", _) => continue,
+            _ => MASK.into(),
+        };
+        setting.value = Value::String(text);
+    }
+    masked
+}
+
+fn shown_url(target: Target) -> String {
+    if target.path() == "/" { format!("{target}/") } else { format!("{target}/{MASK}") }
 }
 
 fn line(shown: &mut String, key: &str, value: &str, place: &Place) {

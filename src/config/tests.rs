@@ -1,5 +1,6 @@
 mod complaints;
 mod offers;
+mod webhooks;
 
 use crate::orders::payment::Provider;
 use std::time::Duration;
@@ -83,7 +84,7 @@ fn the_commented_file_is_the_defaults() {
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
-    let Config { server, identity, client, access, ledger, orders, payments, admin, offers: _ } =
+    let Config { server, identity, client, access, ledger, orders, payments, admin, webhooks, offers: _ } =
         Shop::without_file().load().config;
     assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:8081");
@@ -105,6 +106,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((orders.restart_grace, orders.cool_down, orders.refund_restocks), (minutes(1), Duration::ZERO, false));
     assert_eq!((payments.provider, payments.secret, payments.former_secret), (Provider::Generic, None, None));
     assert_eq!(admin, AdminConfig { token: None, password_hash: None });
+    let timeout = Duration::from_secs(10);
+    assert_eq!(webhooks, WebhooksConfig { allow_private_targets: false, timeout, endpoints: Vec::new() });
 }
 
 #[test]

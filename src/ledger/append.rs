@@ -11,6 +11,7 @@ use super::event::Event;
 use super::fault::{Meaning, meaning};
 use super::inserter::Inserter;
 use super::moves::{Move, MoveKind, Shift};
+use super::notes;
 use super::page::{BadEvent, Page, committed, placed_state};
 use super::schema::SCHEMA_VERSION;
 use super::sqlite::Sqlite;
@@ -165,6 +166,7 @@ fn write(connection: &Connection, deltas: &mut Deltas, page: &mut Page<'_>) -> R
     if !inserter.is_done() {
         return Err(WriteError::LeftOver);
     }
+    notes::write(connection, page.notes)?;
     commit(connection)?;
     Ok(())
 }

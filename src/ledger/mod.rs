@@ -23,9 +23,11 @@ mod health;
 mod inserter;
 mod lock;
 pub mod moves;
+mod notes;
 pub mod orders;
 mod page;
 mod places;
+pub mod post;
 mod queue;
 pub mod read;
 mod receipt;
@@ -55,6 +57,7 @@ pub use event::Event;
 pub use fault::LedgerFault;
 pub use health::{Breakage, LedgerHealth, LedgerState};
 pub use moves::{By, Move, MoveKind, Told};
+pub use notes::{Delivery, EndpointNo, Note};
 pub use places::QUEUE_ORDERS_MAX;
 pub use queue::Slot;
 pub use receipt::{Bell, DeskId, Receipt};
@@ -67,6 +70,7 @@ use crate::clock::Clock;
 use crate::order::{Ack, Order, Stored};
 use health::{Board, Figures};
 use lock::DirLock;
+use notes::{NoteBox, Tray};
 use page::{Head, Tally};
 use queue::{Haste, Queue};
 use receipt::{Desks, Outbox, Promise};
@@ -138,6 +142,7 @@ struct Commons {
     queue: Queue,
     desks: Desks,
     board: Board,
+    notes: NoteBox,
 }
 
 /// A ledger that is locked, opened and checked, and doesn't write yet.
@@ -197,6 +202,7 @@ impl OpenLedger {
             queue: Queue::new(self.settings.queue_orders),
             desks: Desks::default(),
             board: Board::new(figures),
+            notes: NoteBox::default(),
         });
         let writer = Writer {
             commons: Arc::clone(&commons),
@@ -210,6 +216,7 @@ impl OpenLedger {
             batch: Vec::new(),
             undecided: 0,
             outbox: Outbox::default(),
+            tray: Tray::default(),
             failed: None,
             _lock: self.lock,
         };
@@ -260,6 +267,14 @@ impl Ledger {
     pub fn record_in(&self, slot: Slot<'_>, event: Event) -> Receipt {
         let (promise, receipt) = Promise::new(DeskId::NONE);
         self.commons.queue.push(slot, event, Some(promise), Haste::Urgent);
+        receipt
+    }
+
+    /// Takes notes over, to be written with the next events, or alone where there are none for now. Whoever sends notes
+    /// waits for the receipt before he sends the next; `busy` once the ledger is closed.
+    pub fn note(&self, notes: Vec<Note>) -> Receipt {
+        let receipt = self.commons.notes.put(notes);
+        self.commons.queue.places.nudge();
         receipt
     }
 

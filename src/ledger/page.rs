@@ -8,6 +8,7 @@
 mod rows;
 
 use super::event::Event;
+use super::notes::Note;
 use super::queue::Entry;
 use super::row::{EventKind, EventRow, GENESIS, Hash};
 use crate::clock::WallTime;
@@ -158,6 +159,8 @@ pub(super) struct Line<'a> {
 /// A batch that is being written.
 pub(super) struct Page<'a> {
     entries: &'a [Entry],
+    /// What is written beside the log, in the same transaction.
+    pub(super) notes: &'a [Note],
     tally: &'a mut Tally,
     undo: Undo,
     /// When it is written: each row's time, unless an earlier row is later.
@@ -166,9 +169,9 @@ pub(super) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    pub(super) fn new(entries: &'a [Entry], tally: &'a mut Tally, now: WallTime) -> Self {
+    pub(super) fn new(entries: &'a [Entry], tally: &'a mut Tally, now: WallTime, notes: &'a [Note]) -> Self {
         let undo = Undo { head: tally.head, sales: tally.sales, items: tally.items.len(), available: Vec::new() };
-        Self { entries, tally, undo, now, is_kept: false }
+        Self { entries, notes, tally, undo, now, is_kept: false }
     }
 
     /// The log's last number before this page.

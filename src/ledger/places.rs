@@ -142,6 +142,13 @@ impl Places {
         }
     }
 
+    /// Wakes the writer although nothing is queued. A writer that is awake finds the call before it sleeps again.
+    pub(super) fn nudge(&self) {
+        if let Some(writer) = self.writer.get() {
+            writer.unpark();
+        }
+    }
+
     /// Makes the calling thread the one that is woken.
     pub(super) fn attend(&self) {
         // One writer, named once: a second name would be nobody's.

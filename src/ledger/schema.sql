@@ -57,6 +57,26 @@ CREATE TABLE order_states (
     payment         TEXT                  -- the provider's id of what has paid for it
 ) STRICT;
 
+-- Beside the log: how far the messages to the shop have got. Neither hashed nor part of the fold; a row that is lost means
+-- that a message is delivered twice.
+CREATE TABLE endpoints (
+    no              INTEGER PRIMARY KEY,
+    url             TEXT    NOT NULL UNIQUE,
+    cursor_seq      INTEGER NOT NULL,     -- all events up to here are delivered, but for those in deliveries
+    disabled_at_us  INTEGER,              -- since when the endpoint wants no messages
+    why             TEXT                  -- what it said
+) STRICT;
+
+CREATE TABLE deliveries (
+    endpoint        INTEGER NOT NULL REFERENCES endpoints (no),
+    seq             INTEGER NOT NULL REFERENCES events (seq),
+    attempts        INTEGER NOT NULL,     -- in vain
+    next_at_us      INTEGER,              -- when it is tried again
+    dead_at_us      INTEGER,              -- since when it isn't tried any more
+    last_error      TEXT,
+    PRIMARY KEY (endpoint, seq)
+) STRICT, WITHOUT ROWID;
+
 -- What people ask for.
 CREATE VIEW orders AS
 SELECT e.seq, e.order_id, s.id AS sale, i.sku, e.buyer, e.idempotency_key, e.quantity,

@@ -5,6 +5,7 @@
 mod disks;
 mod failing;
 mod moving;
+mod noting;
 mod opening;
 mod queueing;
 mod storing;

@@ -17,12 +17,13 @@ use std::time::Duration;
 use super::event::Event;
 use super::health::{Breakage, Figures};
 use super::lock::DirLock;
+use super::notes::Tray;
 use super::page::{Page, Tally};
 use super::places::Rest;
 use super::queue::Entry;
-use super::receipt::Outbox;
+use super::receipt::{Outbox, Told};
 use super::store::{Failure, Store};
-use super::{Commons, Outcome, Settle};
+use super::{Commons, Outcome, Settle, Unwritten};
 use crate::clock::Clock;
 use crate::order::{Ack, Stored};
 
@@ -38,6 +39,8 @@ const CROWD: usize = 8;
 const GATHER_MAX: Duration = Duration::from_millis(1);
 /// How often a disk that takes nothing is asked again: soon enough for people, and no load.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
+/// Shortest rest while only notes are waiting: one that comes back a moment too soon doesn't turn into a busy loop.
+const NOTES_REST_MIN: Duration = Duration::from_millis(1);
 
 /// Writes what is queued. Started by [`super::OpenLedger::start`] on its own thread; whoever has it by hand
 /// ([`super::OpenLedger::by_hand`]: benchmarks, simulations) takes the turns himself.
@@ -57,6 +60,8 @@ pub struct Writer {
     /// How many of the batch still have their places.
     pub(super) undecided: usize,
     pub(super) outbox: Outbox,
+    /// What is written beside the log with the next events.
+    pub(super) tray: Tray,
     /// Whether it has failed, and why, until the house has been told.
     pub(super) failed: Option<Option<String>>,
     /// Given back last, after the store is closed.
@@ -96,6 +101,8 @@ impl Writer {
             self.decided();
             self.tidy();
             self.publish();
+        } else if self.failed.is_none() && !self.commons.queue.places.is_refusing() {
+            self.note_alone();
         }
         count
     }
@@ -109,6 +116,29 @@ impl Writer {
     /// After the figures are published: who sees nothing on its way sees what became of it.
     fn decided(&mut self) {
         self.commons.queue.decided(std::mem::take(&mut self.undecided));
+    }
+
+    /// Writes notes that no event takes along.
+    fn note_alone(&mut self) {
+        self.tray.fill(&self.commons.notes, self.clock.now().mono);
+        if self.tray.notes().is_empty() {
+            return;
+        }
+        match self.commit(0..0) {
+            Ok(()) => {}
+            // Selling goes on: the next event finds out whether the disk takes any.
+            Err(Failure::Refused(why) | Failure::BadEvent(why)) => {
+                tracing::warn!(why, "the progress of messages could not be written for now");
+                self.tell_notes(Err(Unwritten::NotStored));
+            }
+            Err(Failure::Unknown(why)) => self.fail(Breakage::Disk, why),
+        }
+        self.tidy();
+        self.publish();
+    }
+
+    fn tell_notes(&mut self, told: Told) {
+        self.tray.tell(told, self.clock.now().mono, &mut self.outbox);
     }
 
     /// Asks a disk that has refused whether it has room again; does nothing where it hasn't refused.
@@ -159,8 +189,7 @@ impl Writer {
             if written > 0 {
                 continue;
             }
-            let patience = self.commons.queue.places.is_refusing().then_some(PROBE_EVERY);
-            if self.commons.queue.places.rest(patience) == Rest::Over {
+            if self.commons.queue.places.rest(self.patience()) == Rest::Over {
                 break;
             }
             // Where something is queued, writing it is the better probe.
@@ -171,12 +200,25 @@ impl Writer {
         self.end();
     }
 
+    /// How long the writer may rest where nothing is queued.
+    fn patience(&self) -> Option<Duration> {
+        if self.commons.queue.places.is_refusing() {
+            return Some(PROBE_EVERY);
+        }
+        self.tray.due_in(&self.commons.notes, self.clock.now().mono).map(|pause| pause.max(NOTES_REST_MIN))
+    }
+
     fn end(&mut self) {
+        if self.failed.is_none() {
+            self.tray.fill_now(&self.commons.notes);
+            self.note_alone();
+        }
         if self.failed.is_none()
             && let Err(Failure::Unknown(why)) = self.store.finish()
         {
             self.fail(Breakage::Disk, why);
         }
+        self.tray.close(&self.commons.notes);
         if self.failed.is_some() {
             self.give_up();
         }
@@ -221,12 +263,16 @@ impl Writer {
     fn commit(&mut self, range: Range<usize>) -> Result<(), Failure> {
         let begun = self.clock.now();
         let events = range.len();
-        let mut page = Page::new(&self.batch[range], &mut self.tally, begun.wall);
+        self.tray.fill(&self.commons.notes, begun.mono);
+        let mut page = Page::new(&self.batch[range], &mut self.tally, begun.wall, self.tray.notes());
         self.store.append(&mut page)?;
         page.keep();
         let done = self.clock.now();
         let span = Duration::from_nanos(done.mono.nanos().saturating_sub(begun.mono.nanos()));
-        self.last = Turn { events, span };
+        if events > 0 {
+            self.last = Turn { events, span };
+        }
+        self.tell_notes(Ok(self.store.safety()));
         self.commons.board.committed_in(u64::try_from(span.as_micros()).unwrap_or(u64::MAX));
         self.figures.commits += 1;
         self.figures.last_commit = Some(done.wall);
@@ -300,6 +346,7 @@ impl Writer {
 
     /// Tells everybody who is left that their outcome is unknown, and the house that it must end.
     fn give_up(&mut self) {
+        self.tray.close(&self.commons.notes);
         self.tell_unknown();
         if let Some(why) = self.untold() {
             self.settle.broken(&why);
@@ -333,11 +380,11 @@ impl Settle for Nobody {
 }
 
 impl Outcome {
-    fn told(self) -> Result<Stored, super::Unwritten> {
+    fn told(self) -> Result<Stored, Unwritten> {
         match self {
             Self::Stored(stored) => Ok(stored),
-            Self::NotStored => Err(super::Unwritten::NotStored),
-            Self::Unknown => Err(super::Unwritten::OutcomeUnknown),
+            Self::NotStored => Err(Unwritten::NotStored),
+            Self::Unknown => Err(Unwritten::OutcomeUnknown),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::time::Duration;
 /// The longest first gap: a shop that restarts is back by then.
 const FIRST: Duration = Duration::from_secs(5);
 /// The longest gap of all: a shop that is back gets its messages within a quarter of a day.
-const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
+pub const LONGEST: Duration = Duration::from_secs(6 * 60 * 60);
 /// After so long nobody is going to fix it: a weekend is over.
 const GIVE_UP: Duration = Duration::from_secs(72 * 60 * 60);
 

@@ -11,6 +11,9 @@ pub(crate) const SKU: &str = "unit";
 /// What the office asks for.
 pub(crate) const ADMIN_TOKEN: &str = "office-token-of-the-tests-0123456789abcdef";
 
+/// What messages are signed with.
+pub(crate) const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
 /// A bucket for `access`: one attempt, and the next in some hours.
 pub(crate) const ONCE: &str = "{ rate = 0.0001, burst = 1 }";
 
@@ -116,6 +119,15 @@ impl Plan {
         let sales = self.0.entry("sale").or_insert_with(|| Value::Array(Vec::new()));
         sales.as_array_mut().expect("sales are an array").push(Value::Table(sale.0));
         self
+    }
+
+    /// Somebody on this machine who wants messages.
+    pub(crate) fn webhook(self, url: &str) -> Self {
+        let mut plan = self.set("webhooks.allow_private_targets", "true");
+        let webhook = Table::from_iter([("url".into(), url.into()), ("secret".into(), WEBHOOK_SECRET.into())]);
+        let webhooks = plan.0.entry("webhook").or_insert_with(|| Value::Array(Vec::new()));
+        webhooks.as_array_mut().expect("webhooks are an array").push(Value::Table(webhook));
+        plan
     }
 
     /// The file.

@@ -170,6 +170,12 @@ impl Shop {
         self.leave()
     }
 
+    /// What remains of a shop that was sent a KILL.
+    pub(crate) fn killed(mut self) -> Home {
+        assert_eq!(self.exit_code(), None, "SIGKILL is nobody's to handle");
+        self.leave()
+    }
+
     /// What remains of a shop that has ended.
     pub(crate) fn leave(mut self) -> Home {
         // The shop's own `Drop` keeps its fields together: an empty home takes the place of the one that stays.

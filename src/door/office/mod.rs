@@ -10,6 +10,7 @@ mod listener;
 mod orders;
 mod problem;
 mod show;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -30,6 +31,7 @@ use crate::clock::Clock;
 use crate::funnel::Funnel;
 use crate::keeper::Keeper;
 use crate::ledger::read::LedgerReader;
+use crate::messages::Courier;
 use crate::metrics::Metrics;
 use crate::readiness::Readiness;
 
@@ -44,6 +46,8 @@ pub struct Office {
     pub keeper: Arc<Keeper>,
     /// Who moves orders after the win.
     pub cashier: Arc<Cashier>,
+    /// Who brings messages to the shop.
+    pub courier: Arc<Courier>,
     /// Where time comes from.
     pub clock: Clock,
     /// Who may come in.
@@ -79,6 +83,8 @@ pub fn routes(office: Arc<Office>) -> Router {
         .route("/v1/admin/funnel", get(show::funnel))
         .route("/v1/admin/events", get(show::events))
         .route("/v1/admin/audit", get(show::audit))
+        .route("/v1/admin/webhooks", get(webhooks::list))
+        .route("/v1/admin/webhooks/{no}/retry", post(webhooks::retry))
         .route("/v1/admin/sales", get(show::sales).post(change::create))
         .route("/v1/admin/sales/{sale}", patch(change::terms))
         .route("/v1/admin/sales/{sale}/pause", post(change::pause))
