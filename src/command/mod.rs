@@ -12,6 +12,7 @@ pub mod hash_password;
 pub mod healthcheck;
 pub mod pass;
 pub mod serve;
+mod signals;
 mod wiring;
 
 #[cfg(all(test, not(doorbuster_loom)))]

@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use super::Exit;
+use super::signals::{Heard, Signals};
 use super::wiring;
 use crate::access::Access;
 use crate::cashier::Cashier;
@@ -267,60 +267,5 @@ fn apply(
             tracing::info!("configuration reloaded");
         }
         Err(error) => tracing::error!(error, "configuration not reloaded: everything stays as it was"),
-    }
-}
-
-/// The signals that a shop listens to.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-/// A signal that ends the process.
-#[derive(Debug, Clone, Copy)]
-enum Ending {
-    Terminate,
-    Interrupt,
-}
-
-/// What a signal asks for.
-enum Heard {
-    End(Ending),
-    Reload,
-}
-
-impl Ending {
-    /// As a shell would report a process that the signal had killed.
-    fn exit_code(self) -> u8 {
-        match self {
-            Self::Terminate => 143,
-            Self::Interrupt => 130,
-        }
-    }
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Heard {
-        tokio::select! {
-            _ = self.terminate.recv() => Heard::End(Ending::Terminate),
-            _ = self.interrupt.recv() => Heard::End(Ending::Interrupt),
-            _ = self.hangup.recv() => Heard::Reload,
-        }
-    }
-
-    async fn end(&mut self) -> Ending {
-        tokio::select! {
-            _ = self.terminate.recv() => Ending::Terminate,
-            _ = self.interrupt.recv() => Ending::Interrupt,
-        }
     }
 }

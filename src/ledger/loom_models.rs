@@ -142,6 +142,28 @@ fn loom_a_lingering_writer_gets_up_for_whoever_waits() {
     });
 }
 
+/// Something that isn't queued comes while the writer falls asleep.
+/// the writer finds it: required; it sleeps on it: forbidden (loom would call it a deadlock).
+#[test]
+fn loom_the_writer_never_sleeps_on_a_note() {
+    loom::model(|| {
+        let places = Arc::new(Places::new(1));
+        let noted = Arc::new(AtomicU32::new(0));
+        let courier = {
+            let (places, noted) = (Arc::clone(&places), Arc::clone(&noted));
+            thread::spawn(move || {
+                noted.store(1, Ordering::Release);
+                places.nudge();
+            })
+        };
+        places.attend();
+        while noted.load(Ordering::Acquire) == 0 {
+            assert_eq!(places.rest(None), Rest::Again);
+        }
+        courier.join().unwrap();
+    });
+}
+
 struct Flag(AtomicU32);
 
 impl Wake for Flag {

@@ -42,6 +42,8 @@ pub struct Told<'r> {
     pub expires_at: Option<WallTime>,
     /// JSON: what rare kinds carry.
     pub detail: Option<&'r str>,
+    /// The event's link: no other event of this or another ledger has the same.
+    pub link: Hash,
 }
 
 /// Which of an endpoint's deliveries are wanted.
@@ -62,7 +64,8 @@ impl Fate {
     }
 }
 
-const TOLD: &str = "SELECT e.seq, e.at_us, e.kind, s.id, i.sku, e.order_id, e.expires_at_us, e.detail FROM events AS e \
+const TOLD: &str = "SELECT e.seq, e.at_us, e.kind, s.id, i.sku, e.order_id, e.expires_at_us, e.detail, e.hash \
+                    FROM events AS e \
                     LEFT JOIN sales AS s ON s.no = e.sale LEFT JOIN items AS i ON i.no = e.item \
                     WHERE e.seq > ?1 AND e.seq <= ?2 ORDER BY e.seq LIMIT ?3";
 
@@ -79,16 +82,17 @@ fn told<'r>(row: &'r Row<'_>) -> Result<Told<'r>, ReadFault> {
         order: row.get::<_, Option<[u8; 16]>>(5)?.map(OrderId::from_bytes),
         expires_at: row.get::<_, Option<i64>>(6)?.map(WallTime::from_micros),
         detail: text(7)?,
+        link: row.get(8)?,
     })
 }
 
 impl LedgerReader {
-    /// What tells this ledger from all others: the link of its first event. None while the log is empty.
+    /// An event's link; none where there is no such event.
     ///
     /// # Errors
     /// [`ReadFault`] where SQLite cannot read it.
-    pub fn identity(&self) -> Result<Option<Hash>, ReadFault> {
-        self.hash_at(1)
+    pub fn link(&self, seq: i64) -> Result<Option<Hash>, ReadFault> {
+        self.hash_at(seq)
     }
 
     /// Shows the events behind `after` up to `last`, at most `rows_max` of them, and says which was the last; `after`

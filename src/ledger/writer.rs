@@ -9,6 +9,8 @@
 //!
 //! **Invariant:** after an outcome that isn't known nothing is written any more.
 
+mod noting;
+
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,7 +23,7 @@ use super::notes::Tray;
 use super::page::{Page, Tally};
 use super::places::Rest;
 use super::queue::Entry;
-use super::receipt::{Outbox, Told};
+use super::receipt::Outbox;
 use super::store::{Failure, Store};
 use super::{Commons, Outcome, Settle, Unwritten};
 use crate::clock::Clock;
@@ -39,8 +41,6 @@ const CROWD: usize = 8;
 const GATHER_MAX: Duration = Duration::from_millis(1);
 /// How often a disk that takes nothing is asked again: soon enough for people, and no load.
 const PROBE_EVERY: Duration = Duration::from_millis(250);
-/// Shortest rest while only notes are waiting: one that comes back a moment too soon doesn't turn into a busy loop.
-const NOTES_REST_MIN: Duration = Duration::from_millis(1);
 
 /// Writes what is queued. Started by [`super::OpenLedger::start`] on its own thread; whoever has it by hand
 /// ([`super::OpenLedger::by_hand`]: benchmarks, simulations) takes the turns himself.
@@ -118,29 +118,6 @@ impl Writer {
         self.commons.queue.decided(std::mem::take(&mut self.undecided));
     }
 
-    /// Writes notes that no event takes along.
-    fn note_alone(&mut self) {
-        self.tray.fill(&self.commons.notes, self.clock.now().mono);
-        if self.tray.notes().is_empty() {
-            return;
-        }
-        match self.commit(0..0) {
-            Ok(()) => {}
-            // Selling goes on: the next event finds out whether the disk takes any.
-            Err(Failure::Refused(why) | Failure::BadEvent(why)) => {
-                tracing::warn!(why, "the progress of messages could not be written for now");
-                self.tell_notes(Err(Unwritten::NotStored));
-            }
-            Err(Failure::Unknown(why)) => self.fail(Breakage::Disk, why),
-        }
-        self.tidy();
-        self.publish();
-    }
-
-    fn tell_notes(&mut self, told: Told) {
-        self.tray.tell(told, self.clock.now().mono, &mut self.outbox);
-    }
-
     /// Asks a disk that has refused whether it has room again; does nothing where it hasn't refused.
     pub fn probe(&mut self) {
         if self.failed.is_some() || !self.commons.queue.places.is_refusing() {
@@ -198,14 +175,6 @@ impl Writer {
             }
         }
         self.end();
-    }
-
-    /// How long the writer may rest where nothing is queued.
-    fn patience(&self) -> Option<Duration> {
-        if self.commons.queue.places.is_refusing() {
-            return Some(PROBE_EVERY);
-        }
-        self.tray.due_in(&self.commons.notes, self.clock.now().mono).map(|pause| pause.max(NOTES_REST_MIN))
     }
 
     fn end(&mut self) {

@@ -151,7 +151,7 @@ impl Courier {
     }
 
     /// Waits a moment for what is on its way, has the ledger remember the rest, and goes. Again: does nothing. To be called
-    /// before the ledger is closed, and not on a runtime's own thread.
+    /// before the ledger is closed, and not on a runtime's own thread. A courier that is dropped goes too, unwaited for.
     pub fn leave(&self) {
         let _ = self.errands.send(Errand::Leave);
         if let Some(thread) = self.thread.lock().take() {
@@ -163,7 +163,7 @@ impl Courier {
 
 impl Drop for Courier {
     fn drop(&mut self) {
-        self.leave();
+        let _ = self.errands.send(Errand::Leave);
     }
 }
 
@@ -209,10 +209,16 @@ impl Desk {
             return Ok(());
         }
         let dir = self.ledger_dir.as_ref().ok_or(CourierFault::NoLedger)?;
+        let reader = LedgerReader::open(dir)?;
+        let known = reader.endpoints()?;
         let urls = endpoints.iter().map(|endpoint| endpoint.terms.url.clone());
-        let notes = urls.map(|url| Note::Enrolled { url }).collect();
-        self.funnel.ledger.note(notes).await.map_err(CourierFault::Unwritten)?;
-        let records = LedgerReader::open(dir)?.endpoints()?;
+        let unknown = urls.filter(|url| known.iter().all(|record| record.url != *url));
+        let notes: Vec<_> = unknown.map(|url| Note::Enrolled { url }).collect();
+        // A disk that takes nothing for now keeps nobody from whom it knows.
+        if !notes.is_empty() {
+            self.funnel.ledger.note(notes).await.map_err(CourierFault::Unwritten)?;
+        }
+        let records = reader.endpoints()?;
         let mut taken_up = Vec::new();
         for endpoint in endpoints {
             let is_his = |record: &&EndpointRecord| record.url == endpoint.terms.url;

@@ -1,7 +1,7 @@
 //! From an event to the message that tells of it. Pure: the same event gives the same bytes, however often.
 //!
-//! **Invariant:** a message's id is made of the ledger's identity and the event's number, so it never changes, and no two
-//! ledgers give the same.
+//! **Invariant:** a message's id is made of its event's link in the chain, so it never changes, and no other event has it:
+//! not one of another ledger, and not the one that gets the same number after a backup was restored.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
@@ -17,8 +17,8 @@ use crate::ledger::row::Hash;
 use crate::money::{Money, MoneyText};
 use crate::order::{Order, OrderState, OrderTerms, Stored};
 
-/// So much of the ledger's identity is in an id: 64 bits, more than there will ever be ledgers.
-const IDENTITY_BYTES: usize = 8;
+/// So much of the link is in an id. With the number beside it, 64 bits tell one past from another.
+const LINK_BYTES: usize = 8;
 
 /// What a message tells.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -215,60 +215,45 @@ struct SaleData<'a> {
     sku: Option<&'a str>,
 }
 
-/// Makes messages of one ledger's events.
-#[derive(Debug, Clone)]
-pub struct Composer {
-    prefix: String,
+/// The id of an event's message.
+#[must_use]
+pub fn id(seq: i64, link: &Hash) -> String {
+    let mut id = String::from("msg_");
+    for byte in link.iter().take(LINK_BYTES) {
+        let _ = write!(id, "{byte:02x}");
+    }
+    let _ = write!(id, "_{seq}");
+    id
 }
 
-impl Composer {
-    /// For the ledger with this identity.
-    #[must_use]
-    pub fn new(identity: &Hash) -> Self {
-        let mut prefix = String::from("msg_");
-        for byte in identity.iter().take(IDENTITY_BYTES) {
-            let _ = write!(prefix, "{byte:02x}");
+/// The message that tells of an event. `find` knows every order.
+///
+/// # Errors
+/// [`Unspoken`]; all of these are defects, or a damaged ledger.
+pub fn compose(
+    kind: Kind,
+    event: &Told<'_>,
+    find: impl FnOnce(OrderId) -> Option<Arc<Order>>,
+) -> Result<Message, Unspoken> {
+    let (subject, body) = match kind {
+        Kind::SaleOpened | Kind::SalePaused | Kind::SaleResumed | Kind::SaleEnded | Kind::SaleSoldOut => {
+            let sku = (kind == Kind::SaleSoldOut).then(|| event.sku.ok_or(Unspoken::NoItem)).transpose()?;
+            let data = SaleData { sale: event.sale, sku };
+            (Subject::Sale(event.sale.into()), body(kind, event.at, &data))
         }
-        prefix.push('_');
-        Self { prefix }
-    }
-
-    /// The id of an event's message.
-    #[must_use]
-    pub fn id(&self, seq: i64) -> String {
-        format!("{}{seq}", self.prefix)
-    }
-
-    /// The message that tells of an event. `find` knows the terms of orders.
-    ///
-    /// # Errors
-    /// [`Unspoken`]; all of these are defects, or a damaged ledger.
-    pub fn compose(
-        &self,
-        kind: Kind,
-        event: &Told<'_>,
-        find: impl FnOnce(OrderId) -> Option<Arc<Order>>,
-    ) -> Result<Message, Unspoken> {
-        let (subject, body) = match kind {
-            Kind::SaleOpened | Kind::SalePaused | Kind::SaleResumed | Kind::SaleEnded | Kind::SaleSoldOut => {
-                let sku = (kind == Kind::SaleSoldOut).then(|| event.sku.ok_or(Unspoken::NoItem)).transpose()?;
-                let data = SaleData { sale: event.sale, sku };
-                (Subject::Sale(event.sale.into()), body(kind, event.at, &data))
-            }
-            Kind::OrderHeld
-            | Kind::OrderConfirmed
-            | Kind::OrderCancelled
-            | Kind::OrderExpired
-            | Kind::OrderRefunded
-            | Kind::PaymentOrphaned => {
-                let id = event.order.ok_or(Unspoken::NoOrder)?;
-                let order = find(id).ok_or(Unspoken::NoOrder)?;
-                let data = order_data(kind, event, &order.terms)?;
-                (Subject::Order(*id.as_bytes()), body(kind, event.at, &data))
-            }
-        };
-        Ok(Message { seq: event.seq, id: self.id(event.seq), kind, subject, body: body? })
-    }
+        Kind::OrderHeld
+        | Kind::OrderConfirmed
+        | Kind::OrderCancelled
+        | Kind::OrderExpired
+        | Kind::OrderRefunded
+        | Kind::PaymentOrphaned => {
+            let id = event.order.ok_or(Unspoken::NoOrder)?;
+            let order = find(id).ok_or(Unspoken::NoOrder)?;
+            let data = order_data(kind, event, &order.terms)?;
+            (Subject::Order(*id.as_bytes()), body(kind, event.at, &data))
+        }
+    };
+    Ok(Message { seq: event.seq, id: id(event.seq, &event.link), kind, subject, body: body? })
 }
 
 fn order_data<'a>(kind: Kind, event: &Told<'a>, terms: &'a OrderTerms) -> Result<OrderData<'a>, Unspoken> {

@@ -8,16 +8,16 @@ use std::time::Duration;
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use tokio::sync::{mpsc, oneshot};
 
-use super::bag::{Bag, Batch, LETTERS_MAX, NOTES_MAX};
+use super::bag::{Bag, Batch, LETTERS_MAX, NOTES_MAX, later};
 use super::courier::{Board, EndpointStatus};
 use super::delivery::{Verdict, deliver};
 use super::endpoint::Endpoint;
-use super::message::{Composer, Kind, Message};
+use super::message::{Kind, Message, compose};
 use crate::clock::{Clock, MonoTime, Now};
 use crate::funnel::Funnel;
-use crate::ledger::post::{EndpointRecord, Fate, Told};
+use crate::ledger::post::{EndpointRecord, Fate};
 use crate::ledger::read::{LedgerReader, ReadFault};
-use crate::ledger::{Delivery, EndpointNo, Receipt};
+use crate::ledger::{EndpointNo, Receipt};
 
 /// How late a message may be: so often the ledger is asked whether there is more, which is one lock.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -42,12 +42,13 @@ pub(super) struct Round {
     reader: LedgerReader,
     board: Arc<Board>,
     bag: Bag,
-    composer: Option<Composer>,
     /// Notes that the ledger has, and their receipt.
     underway: Option<(Batch, Receipt)>,
     noted_at: Option<MonoTime>,
     /// Dead letters up to here have been looked at since somebody asked for them.
     reviving_after: Option<i64>,
+    /// Whether the last try failed.
+    is_failing: bool,
     /// Whether the log goes on where it was read last.
     has_more: bool,
     /// After the ledger couldn't be read.
@@ -73,16 +74,18 @@ impl Round {
             reader,
             board,
             bag,
-            composer: None,
             underway: None,
             noted_at: None,
             reviving_after: None,
+            is_failing: false,
             has_more: false,
             reads_again_at: None,
         };
         let now = round.clock.now();
         for delivery in round.reader.deliveries(no, Fate::Alive, 0, usize::MAX)? {
-            round.put_back(delivery, now, Bag::put_back)?;
+            if let Some(message) = round.message(delivery.seq)? {
+                round.bag.put_back(message, delivery, now);
+            }
         }
         for delivery in round.reader.deliveries(no, Fate::Dead, cursor, usize::MAX)? {
             round.bag.skip(delivery.seq);
@@ -129,14 +132,25 @@ impl Round {
     }
 
     fn settle(&mut self, message: &Message, verdict: Verdict) {
-        match &verdict {
-            Verdict::Delivered => tracing::debug!(webhook = self.no.0, id = message.id, "delivered"),
-            Verdict::Failed(why) => tracing::info!(webhook = self.no.0, id = message.id, why, "not delivered"),
-            Verdict::Gone => tracing::warn!(webhook = self.no.0, "the webhook answered 410: it gets no more messages"),
-        }
+        self.say(message, &verdict);
         // Without dice every gap would be its longest: later than need be, and all at once.
         let random = getrandom::u64().unwrap_or(u64::MAX);
         self.bag.settle(message, verdict, self.clock.now(), random);
+    }
+
+    /// One line where it begins to fail and one where that is over; each try only for who wants to know.
+    fn say(&mut self, message: &Message, verdict: &Verdict) {
+        let (webhook, target, id) = (self.no.0, &self.endpoint.terms.target, &message.id);
+        tracing::debug!(webhook, id, ?verdict, "a delivery was tried");
+        match verdict {
+            Verdict::Gone => tracing::warn!(webhook, %target, "the webhook answered 410: it gets no more messages"),
+            Verdict::Failed(why) if !self.is_failing => {
+                tracing::warn!(webhook, %target, id, why, "messages are not delivered: trying again");
+            }
+            Verdict::Delivered if self.is_failing => tracing::info!(webhook, %target, "messages are delivered again"),
+            Verdict::Delivered | Verdict::Failed(_) => {}
+        }
+        self.is_failing = *verdict != Verdict::Delivered;
     }
 
     fn pause(&self, now: Now) -> Duration {
@@ -169,13 +183,12 @@ impl Round {
 
     /// Reads a page of the log; says whether there was one.
     fn read_page(&mut self, last: i64, now: Now) -> Result<bool, ReadFault> {
-        let Some(composer) = self.composer()? else { return Ok(false) };
         let Self { reader, bag, endpoint, funnel, no, .. } = self;
         let before = bag.read();
         let through = reader.told(before, last, PAGE_EVENTS.min(bag.room()), |event| {
             let wanted = Kind::of_event(event).filter(|kind| endpoint.wants(*kind) && !bag.remembers(event.seq));
             if let Some(kind) = wanted {
-                match composer.compose(kind, event, |id| funnel.orders.find(id)) {
+                match compose(kind, event, |id| funnel.orders.find(id)) {
                     Ok(message) => bag.put(message, now),
                     Err(why) => {
                         tracing::error!(webhook = no.0, seq = event.seq, %why, "an event that nobody can be told of");
@@ -198,41 +211,25 @@ impl Round {
             let letters = self.reader.deliveries(self.no, Fate::Dead, after, room)?;
             self.reviving_after = letters.last().filter(|_| letters.len() == room).map(|last| last.seq);
             for letter in letters {
-                self.put_back(letter, now, |bag, message, _, now| bag.revive(message, now))?;
+                if let Some(message) = self.message(letter.seq)? {
+                    self.bag.revive(message, now);
+                }
             }
         }
         Ok(())
     }
 
-    /// Puts a message in again that the ledger remembers.
-    fn put_back(
-        &mut self,
-        delivery: Delivery,
-        now: Now,
-        put: impl FnOnce(&mut Bag, Message, Delivery, Now),
-    ) -> Result<(), ReadFault> {
-        let Some(composer) = self.composer()? else { return Ok(()) };
-        let Self { reader, bag, funnel, no, .. } = self;
-        let mut delivery = Some(delivery);
-        let mut put = Some(put);
-        let seq = delivery.as_ref().map_or(0, |delivery| delivery.seq);
-        let mut each = |event: &Told<'_>| {
-            let message = Kind::of_event(event).map(|kind| composer.compose(kind, event, |id| funnel.orders.find(id)));
-            match (message, delivery.take().zip(put.take())) {
-                (Some(Ok(message)), Some((delivery, put))) => put(bag, message, delivery, now),
-                // It stays what it is in the ledger.
-                (message, _) => tracing::error!(webhook = no.0, seq, ?message, "an event that nobody can be told of"),
+    /// The message of an event; none where nobody can be told of it: then it stays what it is in the ledger.
+    fn message(&self, seq: i64) -> Result<Option<Message>, ReadFault> {
+        let mut message = None;
+        self.reader.told(seq - 1, seq, 1, |event| {
+            let composed = Kind::of_event(event).map(|kind| compose(kind, event, |id| self.funnel.orders.find(id)));
+            match composed {
+                Some(Ok(composed)) => message = Some(composed),
+                other => tracing::error!(webhook = self.no.0, seq, ?other, "an event that nobody can be told of"),
             }
-        };
-        reader.told(seq - 1, seq, 1, &mut each).map(drop)
-    }
-
-    /// Who makes the messages; none while the log is empty.
-    fn composer(&mut self) -> Result<Option<Composer>, ReadFault> {
-        if self.composer.is_none() {
-            self.composer = self.reader.identity()?.map(|identity| Composer::new(&identity));
-        }
-        Ok(self.composer.clone())
+        })?;
+        Ok(message)
     }
 
     /// Has the ledger remember, if it is time: one batch after the other.
@@ -298,8 +295,4 @@ impl Round {
 async fn fly(endpoint: Arc<Endpoint>, message: Arc<Message>, now: Now) -> (Arc<Message>, Verdict) {
     let verdict = deliver(&endpoint, &message, now.wall).await;
     (message, verdict)
-}
-
-fn later(from: MonoTime, span: Duration) -> MonoTime {
-    MonoTime::from_nanos(from.nanos().saturating_add(u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)))
 }

@@ -11,7 +11,7 @@ use crate::ledger::post::Fate;
 use crate::ledger::read::{LedgerReader, ReadFault};
 use crate::ledger::{Delivery, EndpointNo};
 use crate::messages::EndpointStatus;
-use crate::messages::message::Composer;
+use crate::messages::message;
 
 /// Dead letters that are shown of each webhook: whoever has more has one reason for all of them.
 const DEAD_LETTERS_SHOWN: usize = 100;
@@ -36,9 +36,8 @@ pub(super) async fn list(State(office): Here) -> Result<Json<Value>, Problem> {
 }
 
 fn view(office: &Office, reader: &LedgerReader, status: &EndpointStatus) -> Result<Value, ReadFault> {
-    let composer = reader.identity()?.map(|identity| Composer::new(&identity));
     let dead = reader.deliveries(status.no, Fate::Dead, 0, DEAD_LETTERS_SHOWN)?;
-    let dead: Vec<Value> = dead.iter().map(|letter| letter_view(composer.as_ref(), letter)).collect();
+    let dead = dead.iter().map(|letter| letter_view(reader, letter)).collect::<Result<Vec<_>, _>>()?;
     let events = i64::try_from(office.funnel.ledger.health().events).unwrap_or(i64::MAX);
     let (disabled_at, why) = status.disabled.as_ref().map(|(at, why)| (at.rfc3339(), why)).unzip();
     Ok(json!({
@@ -52,11 +51,12 @@ fn view(office: &Office, reader: &LedgerReader, status: &EndpointStatus) -> Resu
     }))
 }
 
-fn letter_view(composer: Option<&Composer>, letter: &Delivery) -> Value {
-    json!({
-        "id": composer.map(|composer| composer.id(letter.seq)), "seq": letter.seq, "attempts": letter.attempts,
+fn letter_view(reader: &LedgerReader, letter: &Delivery) -> Result<Value, ReadFault> {
+    let id = reader.link(letter.seq)?.map(|link| message::id(letter.seq, &link));
+    Ok(json!({
+        "id": id, "seq": letter.seq, "attempts": letter.attempts,
         "dead_at": letter.dead_at.map(WallTime::rfc3339), "last_error": letter.last_error,
-    })
+    }))
 }
 
 /// `POST /v1/admin/webhooks/{no}/retry`

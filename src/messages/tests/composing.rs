@@ -9,7 +9,7 @@ use crate::clock::WallTime;
 use crate::ids::OrderId;
 use crate::ledger::post::Told;
 use crate::messages::Kind;
-use crate::messages::message::{Composer, Message, Subject, Unspoken};
+use crate::messages::message::{self, Message, Subject, Unspoken};
 use crate::order::Order;
 
 fn order_event<'a>(kind: &'a str, order: &Order, detail: Option<&'a str>) -> Told<'a> {
@@ -22,17 +22,18 @@ fn order_event<'a>(kind: &'a str, order: &Order, detail: Option<&'a str>) -> Tol
         order: Some(order.terms.id),
         expires_at: order.terms.expires_at,
         detail,
+        link: [0xab; 32],
     }
 }
 
 fn sale_event<'a>(kind: &'a str, sku: Option<&'a str>) -> Told<'a> {
-    Told { seq: 7, at: NOON, kind, sale: "launch", sku, order: None, expires_at: None, detail: None }
+    Told { seq: 7, at: NOON, kind, sale: "launch", sku, order: None, expires_at: None, detail: None, link: [0xab; 32] }
 }
 
 fn compose(event: &Told<'_>, order: Option<&Arc<Order>>) -> Result<Option<Message>, Unspoken> {
     let find = |id: OrderId| order.filter(|order| order.terms.id == id).cloned();
     let kind = Kind::of_event(event);
-    kind.map(|kind| Composer::new(&[0xab; 32]).compose(kind, event, find)).transpose()
+    kind.map(|kind| message::compose(kind, event, find)).transpose()
 }
 
 fn said(event: &Told<'_>, order: Option<&Arc<Order>>) -> Value {
@@ -114,13 +115,14 @@ fn every_word_is_a_kind_and_every_kind_a_word() {
 }
 
 #[test]
-fn the_id_is_the_ledger_and_the_event_and_has_no_full_stop() {
+fn the_id_is_the_events_own_and_has_no_full_stop() {
     let order = order(None);
     let event = order_event("order.placed", &order, None);
     let message = compose(&event, Some(&order)).expect("a message").expect("a kind");
     assert_eq!((message.id.as_str(), message.seq), ("msg_abababababababab_7", 7));
     assert_eq!(message.subject, Subject::Order(*order.terms.id.as_bytes()));
     assert_eq!(compose(&event, Some(&order)).expect("a message"), Some(message), "the same, whenever it is made");
+    assert_ne!(message::id(7, &[0xab; 32]), message::id(7, &[0xac; 32]), "after another past it is another event");
 }
 
 #[test]
