@@ -26,8 +26,9 @@ use crate::orders::targets::Target;
 
 /// The courier's thread.
 const THREAD_NAME: &str = "courier";
-/// Threads for names that are being resolved. A name server that doesn't answer holds one for ten seconds.
-const RESOLVING_THREADS_MAX: usize = 32;
+/// Threads for names that are being resolved, begun when they are needed. A name server that doesn't answer holds one for
+/// half a minute, so an endpoint that is lost holds three times as many as it has messages in flight: five of those fit.
+const RESOLVING_THREADS_MAX: usize = 256;
 
 /// Why the courier can't do what it is asked.
 #[derive(Debug, thiserror::Error)]

@@ -144,8 +144,9 @@ fn the_office_shows_a_webhook_that_is_gone_and_brings_it_back() {
     assert_eq!(retried, json!({ "webhook": 1, "retried": 0 }));
     eventually("all is told", || webhook(&shop)["delivered"] == 2);
     eventually("nothing is left", || webhook(&shop)["pending"] == 0 && webhook(&shop)["lag"] == 0);
-    let kinds: Vec<_> = receiver.messages().iter().map(|message| message.kind().to_owned()).collect();
-    assert_eq!(kinds, ["sale.opened", "sale.opened", "order.confirmed"]);
+    let mut kinds: Vec<_> = receiver.messages().iter().map(|message| message.kind().to_owned()).collect();
+    kinds.sort();
+    assert_eq!(kinds, ["order.confirmed", "sale.opened", "sale.opened"]);
     refused(&shop.office(Request::post("/v1/admin/webhooks/7/retry")), "not_found");
     refused(&shop.office(Request::post("/v1/admin/webhooks/x/retry")), "not_found");
     assert_eq!(shop.ask_office(&Request::get("/v1/admin/webhooks")).status, 401);

@@ -154,6 +154,14 @@ fn a_name_of_the_shops_own_network_is_connected_to_where_it_is_allowed() {
 }
 
 #[test]
+fn a_url_is_sent_to_as_it_was_checked() {
+    let url = |text: &str| Endpoint::new(endpoint_terms(text, PATIENCE, &[])).expect("an endpoint").url.to_string();
+    assert_eq!(url("http://[::1]:9000/x?y=1"), "http://[::1]:9000/x?y=1");
+    assert_eq!(url("http://Hooks.EXAMPLE?y=%2F"), "http://hooks.example/?y=%2F");
+    assert_eq!(url("http://10.0.0.1:80/a//b"), "http://10.0.0.1/a//b");
+}
+
+#[test]
 fn an_answer_with_the_same_connection_serves_the_next_message() {
     let receiver = Receiver::open(Temper::Status(200));
     let endpoint = Arc::new(endpoint(&receiver));
