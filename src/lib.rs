@@ -47,6 +47,7 @@
 //! | [`client`] [`access`] [`sale`] [`stock`] [`ledger`] | the floors |
 //! | [`orders`] | every order by its id; when holds end; what a payment's message means |
 //! | [`messages`] | what the shop hears of it |
+//! | [`postgres`] | everything that the ledger knows, also in PostgreSQL |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
@@ -87,6 +88,7 @@ pub mod money;
 pub mod offer;
 pub mod order;
 pub mod orders;
+pub mod postgres;
 pub mod readiness;
 pub mod sale;
 pub mod stock;

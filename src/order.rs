@@ -104,6 +104,8 @@ pub enum Ack {
     Memory,
     /// The order is in the ledger, synced to disk.
     Disk,
+    /// The same, and in PostgreSQL.
+    Postgres,
 }
 
 impl Ack {
@@ -113,13 +115,20 @@ impl Ack {
         match self {
             Self::Memory => "memory",
             Self::Disk => "disk",
+            Self::Postgres => "postgres",
         }
+    }
+
+    /// Whether a buyer waits for the ledger's commit.
+    #[must_use]
+    pub fn waits(self) -> bool {
+        self != Self::Memory
     }
 
     /// The ack of a contract's word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Memory, Self::Disk].into_iter().find(|ack| ack.word() == word)
+        [Self::Memory, Self::Disk, Self::Postgres].into_iter().find(|ack| ack.word() == word)
     }
 }
 

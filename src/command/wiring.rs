@@ -36,6 +36,7 @@ pub(super) fn ack(config: &Config) -> Ack {
     match config.ledger.ack {
         config::Ack::Memory => Ack::Memory,
         config::Ack::Disk => Ack::Disk,
+        config::Ack::Postgres => Ack::Postgres,
     }
 }
 

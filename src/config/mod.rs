@@ -15,6 +15,7 @@ pub mod declared;
 mod error;
 mod file;
 mod layers;
+mod ledger;
 mod nearest;
 mod offers;
 mod reader;
@@ -34,7 +35,7 @@ pub use layers::{Environment, Overrides};
 pub use schedule::span;
 pub use sections::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, OrdersConfig,
-    PaymentsConfig, Secret, ServerConfig, Store, WebhookConfig, WebhooksConfig,
+    PaymentsConfig, PostgresConfig, Secret, ServerConfig, Store, WebhookConfig, WebhooksConfig,
 };
 
 use crate::offer::Offer;

@@ -10,12 +10,13 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::error::Complaint;
 use super::file::Typed;
+use super::ledger;
 use super::offers;
 use super::reader::Reader;
 use super::webhooks;
 use super::{
-    AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LedgerConfig,
-    OrdersConfig, PaymentsConfig, Secret, ServerConfig, Store,
+    AccessConfig, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, OrdersConfig,
+    PaymentsConfig, Secret, ServerConfig,
 };
 use crate::access::{ClientIpHeader, Quota};
 use crate::client::Difficulty;
@@ -73,7 +74,7 @@ pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
         identity: identity(&mut reader),
         client: client(&mut reader),
         access: access(&mut reader),
-        ledger: ledger(&mut reader),
+        ledger: ledger::ledger(&mut reader),
         orders: orders(&mut reader),
         payments: payments(&mut reader),
         admin: admin(&mut reader),
@@ -220,28 +221,6 @@ fn rate(reader: &mut Reader<'_>, rate_key: &str, burst_key: &str) -> Option<Quot
         reader.complain(rate_key, fault.to_string());
         None
     })
-}
-
-fn ledger(reader: &mut Reader<'_>) -> LedgerConfig {
-    let not_yet = "shipping to PostgreSQL is not in this version yet";
-    let store = reader.word("ledger.store", [("sqlite", Store::Sqlite), ("none", Store::Nothing)]);
-    let ack = reader.word("ledger.ack", [("disk", Some(Ack::Disk)), ("memory", Some(Ack::Memory)), ("postgres", None)]);
-    if ack.is_none() {
-        reader.complain("ledger.ack", format!("must be \"memory\" or \"disk\": {not_yet}"));
-    }
-    reader.read("ledger.postgres.url", (), |value| match value.as_str() {
-        Some("") => Ok(()),
-        _ => Err(format!("must be empty: {not_yet}")),
-    });
-    LedgerConfig {
-        store,
-        data_dir: reader.parsed("ledger.data_dir", "".into(), |text| {
-            if text.is_empty() { Err("must name a directory".into()) } else { Ok(text.into()) }
-        }),
-        // What isn't stored anywhere isn't on disk, whatever the configuration says.
-        ack: if store == Store::Nothing { Ack::Memory } else { ack.unwrap_or(Ack::Disk) },
-        queue_orders: reader.whole("ledger.queue_orders", 1..=16_777_216),
-    }
 }
 
 fn orders(reader: &mut Reader<'_>) -> OrdersConfig {

@@ -1,6 +1,5 @@
 //! What the program uses, section by section. `config.toml` says what each key means; here stand units and ranges.
 
-use crate::orders::payment::Provider;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -11,6 +10,8 @@ use ipnet::IpNet;
 use crate::access::{ClientIpHeader, Quota};
 use crate::client::Difficulty;
 use crate::messages::Kind;
+use crate::orders::payment::Provider;
+use crate::postgres::NodeId;
 
 /// Text that nobody may see: it is masked wherever it is printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -146,6 +147,19 @@ pub struct LedgerConfig {
     pub ack: Ack,
     /// Orders that may wait for the disk, 1 to 16,777,216.
     pub queue_orders: usize,
+    /// Where everything is shipped to; none: nowhere.
+    pub postgres: Option<PostgresConfig>,
+}
+
+/// `[ledger.postgres]`: where the log is shipped to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostgresConfig {
+    /// A URL that `postgres::Target::parse` has accepted; it may hold a password.
+    pub url: Secret,
+    /// Who this shop is in a database that several share.
+    pub node: NodeId,
+    /// How long PostgreSQL may take before it counts as away.
+    pub timeout: Duration,
 }
 
 /// Whether there is a ledger.
@@ -175,6 +189,8 @@ pub enum Ack {
     Memory,
     /// The order is on disk.
     Disk,
+    /// The order is on disk and in PostgreSQL, which `LedgerConfig::postgres` names.
+    Postgres,
 }
 
 /// `[orders]`: what becomes of an order after the win.

@@ -183,7 +183,7 @@ fn refused_at_the_shelf(shop: &Shop, entered: &Entered<'_>, refusal: Refusal) ->
 fn told(shop: &Shop, sheet: Sheet, order: &Order, told: Told) -> Reply {
     let status = match order.terms.ack {
         Ack::Memory => StatusCode::ACCEPTED,
-        Ack::Disk => StatusCode::CREATED,
+        Ack::Disk | Ack::Postgres => StatusCode::CREATED,
     };
     reply::order(sheet, status, &OrderView::of(order, &shop.funnel.sales), told)
 }

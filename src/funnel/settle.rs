@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::tally::Tallies;
 use crate::ledger::{Move, MoveKind, Outcome, Settle};
-use crate::order::{Ack, Order, OrderState, Stored};
+use crate::order::{Order, OrderState, Stored};
 use crate::orders::Book;
 use crate::sale::Catalog;
 use crate::stock::Stock;
@@ -23,7 +23,7 @@ impl Settle for Settlement {
     fn settled(&self, order: &Arc<Order>, outcome: Outcome) {
         let tally = self.tallies.of(Some(order.terms.sale));
         // Who was told yes from memory has been counted when he was told.
-        let waits = order.terms.ack == Ack::Disk;
+        let waits = order.terms.ack.waits();
         match outcome {
             Outcome::Stored(stored) => {
                 order.mark_stored(stored);

@@ -15,7 +15,7 @@ CREATE TABLE events (
     price_minor     INTEGER,              -- one unit's price when it was won
     placed_at_us    INTEGER,              -- the attempt's own time
     expires_at_us   INTEGER,              -- until when it is held; NULL: confirmed at once
-    ack             TEXT,                 -- what the buyer was promised: 'memory' or 'disk'
+    ack             TEXT,                 -- what the buyer was promised: 'memory', 'disk' or 'postgres'
     detail          TEXT,                 -- JSON: what rare kinds carry
     hash            BLOB    NOT NULL      -- SHA-256 over the previous row's hash and this row
 ) STRICT;

@@ -86,8 +86,8 @@ impl Writer {
         let Turn { events, span } = self.last;
         match self.ack {
             Ack::Memory => self.commons.queue.linger(LINGER, BATCH_MAX),
-            Ack::Disk if events >= CROWD => self.commons.queue.linger(span.min(GATHER_MAX), 2 * events),
-            Ack::Disk => {}
+            Ack::Disk | Ack::Postgres if events >= CROWD => self.commons.queue.linger(span.min(GATHER_MAX), 2 * events),
+            Ack::Disk | Ack::Postgres => {}
         }
     }
 

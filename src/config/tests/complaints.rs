@@ -149,13 +149,20 @@ fn rules_between_keys_are_kept() {
 }
 
 #[test]
-fn postgres_is_not_in_this_version() {
+fn postgres_is_said_where_it_is_and_never_repeated() {
+    refuses("[ledger]\nack = \"postgres\"", "config.toml:2:7: ledger.ack: needs ledger.postgres.url, which is empty");
     refuses(
-        "[ledger]\nack = \"postgres\"",
-        "config.toml:2:7: ledger.ack: must be \"memory\" or \"disk\": shipping to PostgreSQL is not in this version yet",
+        "[ledger.postgres]\nurl = \"mysql://u:hunter2@db/shop\"",
+        "config.toml:2:7: ledger.postgres.url: must begin with \"postgres://\" or \"postgresql://\"",
     );
     refuses(
-        "[ledger.postgres]\nurl = \"postgres://u:hunter2@db/shop\"",
-        "config.toml:2:7: ledger.postgres.url: must be empty: shipping to PostgreSQL is not in this version yet",
+        "[ledger.postgres]\nnode = \"a b\"",
+        "config.toml:2:8: ledger.postgres.node: must be 1 to 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"",
     );
+    let text = "[ledger]\nack = \"postgres\"\n[ledger.postgres]\nurl = \"postgres://u:hunter2@db/shop\"\nnode = \"b\"";
+    let loaded = Shop::with(text).load();
+    let postgres = loaded.config.ledger.postgres.clone().expect("a place to ship to");
+    assert_eq!((loaded.config.ledger.ack, postgres.node.as_str()), (Ack::Postgres, "b"));
+    assert_eq!(postgres.timeout, Duration::from_secs(5));
+    assert!(!loaded.provenance.show().contains("hunter2"));
 }
