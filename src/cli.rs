@@ -11,6 +11,7 @@ use clap_complete::Shell;
 use crate::config::{Overrides, Store};
 use crate::ids::SaleId;
 use crate::ledger::export::Format;
+use crate::postgres::NodeId;
 
 /// Version, commit and SQLite's version.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -34,6 +35,8 @@ pub enum Command {
     Serve(ServeArgs),
     /// Prove the ledger: exit 0, or 3 with what is wrong
     Audit(AuditArgs),
+    /// Make a ledger from what was shipped to PostgreSQL, where there is none
+    Restore(RestoreArgs),
     /// What has been sold
     #[command(subcommand)]
     Orders(OrdersCommand),
@@ -137,9 +140,33 @@ pub struct AuditArgs {
     /// Orders that were acknowledged, one id a line; all must be in the ledger ("-": standard input)
     #[arg(long, value_name = "FILE")]
     pub acks: Option<PathBuf>,
+    /// Compare PostgreSQL with the ledger as well: the one that is named, else the configured one
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    pub postgres: Option<String>,
+    /// Who this shop is there [default: as configured]
+    #[arg(long, value_name = "ID", requires = "postgres", value_parser = node)]
+    pub node: Option<NodeId>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+fn node(text: &str) -> Result<NodeId, &'static str> {
+    NodeId::parse(text).ok_or("must be 1 to 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"")
+}
+
+/// Flags of `restore`.
+#[derive(Debug, Clone, Args)]
+pub struct RestoreArgs {
+    /// The PostgreSQL that was shipped to: the one that is named, else the configured one
+    #[arg(long, value_name = "URL", required = true, num_args = 0..=1, default_missing_value = "")]
+    pub from_postgres: String,
+    /// Who this shop is there [default: as configured]
+    #[arg(long, value_name = "ID", value_parser = node)]
+    pub node: Option<NodeId>,
+    /// Where the ledger goes; must not have one.
+    #[command(flatten)]
+    pub data: DataArgs,
 }
 
 /// Flags of `orders export`.

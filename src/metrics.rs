@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::funnel::{Funnel, Layer, Sums};
 use crate::ledger::LedgerState;
 use crate::messages::{Courier, EndpointStatus};
+use crate::postgres::{Shipper, ShippingState};
 
 /// The house's metrics.
 #[derive(Debug)]
@@ -24,10 +25,13 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics of these floors.
     #[must_use]
-    pub fn new(funnel: Arc<Funnel>, courier: Arc<Courier>) -> Self {
+    pub fn new(funnel: Arc<Funnel>, courier: Arc<Courier>, shipper: Option<Arc<Shipper>>) -> Self {
         let mut registry = Registry::with_prefix("doorbuster");
         registry.register_collector(Box::new(House { funnel }));
         registry.register_collector(Box::new(Post { courier }));
+        if let Some(shipper) = shipper {
+            registry.register_collector(Box::new(Shipping { shipper }));
+        }
         Self { registry }
     }
 
@@ -184,5 +188,34 @@ impl Collector for Post {
         gauges(encoder, ("messages_dead", "Messages that nobody tries any more", None), each(|of| of.dead))?;
         let disabled = each(|of| u64::from(of.disabled.is_some()));
         gauges(encoder, ("messages_disabled", "1 while the webhook wants no messages", None), disabled)
+    }
+}
+
+/// What goes to PostgreSQL.
+struct Shipping {
+    shipper: Arc<Shipper>,
+}
+
+impl fmt::Debug for Shipping {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Shipping").finish_non_exhaustive()
+    }
+}
+
+impl Collector for Shipping {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let status = self.shipper.status();
+        let encoder = &mut encoder;
+        let states = ShippingState::ALL.map(|state| {
+            let is_it = if state == status.state { 1.0 } else { 0.0 };
+            ([("state", state.word().to_owned())], is_it)
+        });
+        gauges(encoder, ("postgres_state", "1 for what the shipper does", None), states.into())?;
+        let lag_events = number(status.lag_events);
+        gauges(encoder, ("postgres_lag_events", "Events that PostgreSQL lacks", None), vec![([], lag_events)])?;
+        let help = "For how long the first event that PostgreSQL lacks has been in the ledger";
+        gauges(encoder, ("postgres_lag", help, Some(&Unit::Seconds)), vec![([], status.lag_seconds)])?;
+        let faults = number(status.faults);
+        counters(encoder, ("postgres_faults", "Connections to PostgreSQL lost or refused"), vec![([], faults)])
     }
 }

@@ -6,9 +6,11 @@ use std::io::{self, BufRead, BufReader};
 use anyhow::Context;
 
 use super::Exit;
+use super::postgres::{Meant, meant};
 use crate::cli::AuditArgs;
-use crate::ledger::audit::audit;
+use crate::ledger::audit::{AuditReport, audit};
 use crate::ledger::read::LedgerReader;
+use crate::postgres::{Comparison, compare};
 
 /// Proves the ledger and prints the verdict on stdout: [`Exit::OK`], or [`Exit::VIOLATION`].
 ///
@@ -25,7 +27,33 @@ pub fn run(args: &AuditArgs) -> Result<Exit, anyhow::Error> {
         }
     };
     let report = audit(&reader, acks)?;
-    let text = if args.json { serde_json::to_string(&report)? + "\n" } else { report.to_string() };
-    super::print(&text)?;
-    Ok(if report.is_ok() { Exit::OK } else { Exit::VIOLATION })
+    let comparison = args.postgres.as_ref().map(|url| {
+        let Meant { target, node, patience } = meant(url, args.node.as_ref(), &args.data)?;
+        Ok::<_, anyhow::Error>(compare(&reader, (&target, &node), patience)?)
+    });
+    let comparison = comparison.transpose()?;
+    let is_ok = report.is_ok() && comparison.as_ref().is_none_or(|comparison| comparison.ok);
+    super::print(&if args.json {
+        json(&report, comparison.as_ref(), is_ok)?
+    } else {
+        text(&report, comparison.as_ref())
+    })?;
+    Ok(if is_ok { Exit::OK } else { Exit::VIOLATION })
+}
+
+fn json(report: &AuditReport, comparison: Option<&Comparison>, is_ok: bool) -> Result<String, serde_json::Error> {
+    let mut value = serde_json::to_value(report)?;
+    if let Some(comparison) = comparison {
+        value["ok"] = is_ok.into();
+        value["postgres"] = serde_json::to_value(comparison)?;
+    }
+    Ok(value.to_string() + "\n")
+}
+
+fn text(report: &AuditReport, comparison: Option<&Comparison>) -> String {
+    let lines = comparison.map(|Comparison { events, orders, head, difference, .. }| match difference {
+        None => format!("  PostgreSQL has the same: {events} events, {orders} orders, head {head}\n"),
+        Some(difference) => format!("PostgreSQL DIFFERS: {difference}\n"),
+    });
+    report.to_string() + &lines.unwrap_or_default()
 }

@@ -8,6 +8,8 @@ use crate::ledger::audit::AuditFault;
 use crate::ledger::backup::BackupFault;
 use crate::ledger::export::ExportFault;
 use crate::ledger::read::ReadFault;
+use crate::ledger::rebuild::RebuildFault;
+use crate::postgres::{PostgresFault, RestoreFault};
 
 /// An exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,8 @@ impl Exit {
     pub const VIOLATION: Self = Self(3);
     /// The ledger is of an unknown or newer schema, or corrupt.
     pub const DATA: Self = Self(65);
+    /// The data directory is in use, or has what mustn't be there.
+    pub const IN_USE: Self = Self(73);
     /// Bad configuration.
     pub const CONFIG: Self = Self(78);
 
@@ -38,6 +42,19 @@ impl Exit {
         }
         if let Some(fault) = fault.downcast_ref::<LedgerFault>() {
             return Some(Self(fault.exit_code()));
+        }
+        if let Some(fault) = fault.downcast_ref::<PostgresFault>() {
+            return Some(of_postgres(fault));
+        }
+        if let Some(fault) = fault.downcast_ref::<RestoreFault>() {
+            return Some(match fault {
+                RestoreFault::Postgres(fault) => of_postgres(fault),
+                RestoreFault::Rebuild(RebuildFault::Place(fault)) => Self(fault.exit_code()),
+                RestoreFault::Rebuild(RebuildFault::Exists(_)) => Self::IN_USE,
+                RestoreFault::Rebuild(RebuildFault::Row { .. } | RebuildFault::Unproven(_)) => Self::DATA,
+                RestoreFault::Rebuild(RebuildFault::Sqlite(_) | RebuildFault::Read(_)) => Self::FAILURE,
+                RestoreFault::NothingThere { .. } => Self::FAILURE,
+            });
         }
         // A transparent fault is not a link of the chain of its own: its source is what it wraps.
         let read = fault
@@ -61,6 +78,13 @@ impl Exit {
             | ReadFault::Corrupt(_)
             | ReadFault::Order { .. } => Self::DATA,
         })
+    }
+}
+
+fn of_postgres(fault: &PostgresFault) -> Exit {
+    match fault {
+        PostgresFault::Poison(_) | PostgresFault::Diverged(_) | PostgresFault::NewerSchema { .. } => Exit::DATA,
+        _ => Exit::FAILURE,
     }
 }
 

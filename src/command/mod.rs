@@ -11,6 +11,8 @@ pub mod export;
 pub mod hash_password;
 pub mod healthcheck;
 pub mod pass;
+mod postgres;
+pub mod restore;
 pub mod serve;
 mod signals;
 mod wiring;
@@ -46,6 +48,7 @@ fn outcome(cli: &Cli) -> Result<Exit, anyhow::Error> {
     let done = match &cli.command {
         Command::Serve(args) => return serve::run(args),
         Command::Audit(args) => return audit::run(args),
+        Command::Restore(args) => restore::run(args),
         Command::Orders(OrdersCommand::Export(args)) => export::run(args),
         Command::Backup(args) => backup::run(args),
         Command::Pass(PassCommand::Issue(args)) => pass::run(args),

@@ -26,6 +26,7 @@ use crate::keeper::{Keeper, Unchanged};
 use crate::ledger::{LedgerState, OpenLedger};
 use crate::messages::Courier;
 use crate::offer::Offer;
+use crate::postgres::Shipper;
 use crate::readiness::Readiness;
 
 /// How long answers that say "unknown" may take to leave, once the ledger is broken: nothing is worth waiting for then.
@@ -73,6 +74,8 @@ struct House {
     keeper: Arc<Keeper>,
     cashier: Arc<Cashier>,
     courier: Arc<Courier>,
+    /// None where nothing is shipped.
+    shipper: Option<Arc<Shipper>>,
     readiness: Arc<Readiness>,
     shop: Arc<Shop>,
     workers: Workers,
@@ -106,6 +109,7 @@ impl House {
         // Before anything happens: whoever is new hears of all of it.
         courier.serve(wiring::endpoints(&config)?).await?;
         let courier = Arc::new(courier);
+        let shipper = wiring::shipper(&config, &funnel, &clock)?;
         declare(&keeper, &funnel, &config.offers).await?;
         let readiness = Arc::new(Readiness::default());
         let shop = Arc::new(wiring::shop(
@@ -122,6 +126,7 @@ impl House {
             keeper,
             cashier,
             courier,
+            shipper,
             readiness,
             shop,
             workers,
@@ -178,11 +183,15 @@ impl House {
         ending_holds.abort();
         // Streams of the dashboard end by themselves; nothing else there is worth a wait.
         let _ = tokio::time::timeout(BROKEN_GRACE, office).await;
-        let (funnel, courier) = (Arc::clone(&self.funnel), Arc::clone(&self.courier));
+        let (funnel, courier, shipper) = (Arc::clone(&self.funnel), Arc::clone(&self.courier), self.shipper.clone());
         tokio::task::spawn_blocking(move || {
             // First: what he has delivered is written down.
             courier.leave();
             funnel.ledger.close();
+            // Last: all that there will ever be is in the ledger.
+            if let Some(shipper) = shipper {
+                shipper.leave();
+            }
         })
         .await?;
         Ok(match self.funnel.ledger.health().state {
@@ -197,6 +206,7 @@ impl House {
             (Arc::clone(&self.funnel), Arc::clone(&self.keeper), Arc::clone(&self.cashier), Arc::clone(&self.courier)),
             self.clock.clone(),
             Arc::clone(&self.readiness),
+            self.shipper.clone(),
         )
     }
 }

@@ -28,6 +28,7 @@ use crate::order::Ack;
 use crate::orders::rules::Rules;
 use crate::orders::signature::{Key, Keys};
 use crate::orders::targets::{Reach, Target};
+use crate::postgres::{self, Shipper, ShippingTerms};
 use crate::readiness::Readiness;
 use crate::sale::Sale;
 
@@ -149,11 +150,12 @@ pub(super) fn office(
     (funnel, keeper, cashier, courier): (Arc<Funnel>, Arc<Keeper>, Arc<Cashier>, Arc<Courier>),
     clock: Clock,
     readiness: Arc<Readiness>,
+    shipper: Option<Arc<Shipper>>,
 ) -> Office {
     let secret = |secret: &Option<config::Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     let (token, password_hash) = (secret(&config.admin.token), secret(&config.admin.password_hash));
     Office {
-        metrics: Metrics::new(Arc::clone(&funnel), Arc::clone(&courier)),
+        metrics: Metrics::new(Arc::clone(&funnel), Arc::clone(&courier), shipper.clone()),
         credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),
         ledger_dir: ledger_dir(config),
         // One proof at a time: it reads the whole log.
@@ -162,9 +164,32 @@ pub(super) fn office(
         keeper,
         cashier,
         courier,
+        shipper,
         clock,
         readiness,
     }
+}
+
+/// Who ships to PostgreSQL; none where nobody has said which.
+pub(super) fn shipper(
+    config: &Config,
+    funnel: &Arc<Funnel>,
+    clock: &Clock,
+) -> Result<Option<Arc<Shipper>>, anyhow::Error> {
+    let Some(place) = &config.ledger.postgres else { return Ok(None) };
+    let Some(ledger_dir) = ledger_dir(config) else {
+        tracing::warn!("no ledger, nothing to ship: PostgreSQL gets nothing");
+        return Ok(None);
+    };
+    let terms = ShippingTerms {
+        target: postgres::Target::parse(place.url.expose())?,
+        node: place.node.clone(),
+        patience: place.timeout,
+        ack: ack(config),
+        ledger_dir,
+    };
+    let shipper = Shipper::start(Arc::clone(funnel), clock.clone(), terms).context("shipping can't be started")?;
+    Ok(Some(Arc::new(shipper)))
 }
 
 /// Where the ledger can be read; none where orders are written nowhere.

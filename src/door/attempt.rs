@@ -138,6 +138,8 @@ pub(super) async fn decide(
         match stands {
             Stands::WithAnOrder(order, item) => {
                 Stock::check_replay(&order, item, quantity)?;
+                // Who comes again isn't told more than what is true of the first answer.
+                shop.funnel.ledger.kept(&order, desk, shop.clock.now().mono).await?;
                 Ok(Yes::Replayed(order))
             }
             Stands::AtTheShelf(kept, key) => {
@@ -185,5 +187,5 @@ fn told(shop: &Shop, sheet: Sheet, order: &Order, told: Told) -> Reply {
         Ack::Memory => StatusCode::ACCEPTED,
         Ack::Disk | Ack::Postgres => StatusCode::CREATED,
     };
-    reply::order(sheet, status, &OrderView::of(order, &shop.funnel.sales), told)
+    reply::order(sheet, status, &OrderView::of(order, &shop.funnel), told)
 }

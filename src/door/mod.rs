@@ -38,6 +38,7 @@ use hyper::header;
 
 use crate::funnel::Funnel;
 use crate::ledger::LedgerState;
+use crate::order::Ack;
 use crate::readiness::Readiness;
 
 /// Tells the sales' event streams what changes, until the house closes.
@@ -49,6 +50,7 @@ pub async fn tell_streams(shop: Arc<Shop>) {
 fn ready(readiness: &Readiness, funnel: &Funnel) -> Response {
     let why = match funnel.ledger.health().state {
         _ if readiness.is_leaving() => "leaving",
+        LedgerState::Writing if funnel.ack == Ack::Postgres && funnel.ledger.is_away() => "PostgreSQL is away",
         LedgerState::Writing => "ready",
         LedgerState::Refusing { .. } => "the ledger can't be written",
         LedgerState::Broken(_) => "the ledger can't be trusted",

@@ -26,7 +26,7 @@ type From = axum::Extension<Peer>;
 pub(super) async fn list(State(shop): Here, axum::Extension(peer): From, headers: HeaderMap) -> Response {
     match orders_of_asker(&shop, peer, &headers) {
         Ok(orders) => {
-            let orders: Vec<_> = orders.iter().map(|order| OrderView::of(order, &shop.funnel.sales)).collect();
+            let orders: Vec<_> = orders.iter().map(|order| OrderView::of(order, &shop.funnel)).collect();
             into_response(reply::json(Sheet::default(), StatusCode::OK, &json!({ "orders": orders })))
         }
         Err(refusal) => refuse(&shop, refusal),
@@ -71,7 +71,7 @@ pub(super) async fn cancel(
 
 /// An order as it stands now.
 pub(super) fn shown(shop: &Shop, order: &Order) -> Response {
-    into_response(reply::json(Sheet::default(), StatusCode::OK, &OrderView::of(order, &shop.funnel.sales)))
+    into_response(reply::json(Sheet::default(), StatusCode::OK, &OrderView::of(order, &shop.funnel)))
 }
 
 fn not_found() -> Response {

@@ -10,7 +10,7 @@ use crate::ids::OrderId;
 use crate::money::Money;
 use crate::offer::Phase;
 use crate::order::Order;
-use crate::sale::{Catalog, Sale};
+use crate::sale::Sale;
 
 /// Something whose text goes into the body without a detour.
 fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
@@ -61,8 +61,8 @@ pub(super) struct OrderView<'a> {
 }
 
 impl<'a> OrderView<'a> {
-    pub(super) fn of(order: &'a Order, sales: &'a Catalog) -> Self {
-        let terms = &order.terms;
+    pub(super) fn of(order: &'a Order, funnel: &'a Funnel) -> Self {
+        let (terms, sales) = (&order.terms, &funnel.sales);
         Self {
             order: terms.id,
             // An order's sale and item are in the catalog before it can be placed.
@@ -75,7 +75,7 @@ impl<'a> OrderView<'a> {
             total: order.total().into(),
             placed_at: terms.placed_at,
             expires_at: order.deadline(),
-            stored: order.stored().word(),
+            stored: funnel.ledger.stored(order).word(),
             late: order.is_late().then_some(true),
         }
     }

@@ -161,7 +161,7 @@ impl Funnel {
         let _underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
         self.stock.cooled_down(entered, self.cool_down, now.wall)?; // 4, who lets holds run out waits
         let claim = self.stock.claim(entered, wanted, now.wall)?; // 4, the buyer's limit
-        let slot = self.ledger.slot()?; // 5, a place in the queue
+        let slot = self.ledger.slot_for(self.ack)?; // 5, a place in the queue
         let order = self.stock.take(claim)?.keep(); // 4, the units are off the shelf
         // After this point the order must succeed.
         self.orders.enter(Arc::clone(&order));

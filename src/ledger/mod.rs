@@ -13,6 +13,7 @@
 //!
 //! **Invariant:** one process, one thread, one connection writes.
 
+mod abroad;
 mod append;
 pub mod audit;
 pub mod backup;
@@ -26,14 +27,17 @@ pub mod moves;
 mod notes;
 pub mod orders;
 mod page;
+pub mod payload;
 mod places;
 pub mod post;
 mod queue;
 pub mod read;
+pub mod rebuild;
 mod receipt;
 mod recovery;
 pub mod row;
 mod schema;
+pub mod shipping;
 mod sqlite;
 mod store;
 mod tail;
@@ -56,6 +60,7 @@ use parking_lot::Mutex;
 pub use event::Event;
 pub use fault::LedgerFault;
 pub use health::{Breakage, LedgerHealth, LedgerState};
+pub(crate) use moves::Shift;
 pub use moves::{By, Move, MoveKind, Told};
 pub use notes::{Delivery, EndpointNo, Note};
 pub use places::QUEUE_ORDERS_MAX;
@@ -68,6 +73,7 @@ pub use writer::Writer;
 
 use crate::clock::Clock;
 use crate::order::{Ack, Order, Stored};
+use abroad::Abroad;
 use health::{Board, Figures};
 use lock::DirLock;
 use notes::{NoteBox, Tray};
@@ -143,6 +149,7 @@ struct Commons {
     desks: Desks,
     board: Board,
     notes: NoteBox,
+    abroad: Abroad,
 }
 
 /// A ledger that is locked, opened and checked, and doesn't write yet.
@@ -203,6 +210,7 @@ impl OpenLedger {
             desks: Desks::default(),
             board: Board::new(figures),
             notes: NoteBox::default(),
+            abroad: Abroad::default(),
         });
         let writer = Writer {
             commons: Arc::clone(&commons),
@@ -216,6 +224,7 @@ impl OpenLedger {
             batch: Vec::new(),
             undecided: 0,
             outbox: Outbox::default(),
+            departing: Vec::new(),
             tray: Tray::default(),
             failed: None,
             _lock: self.lock,

@@ -67,7 +67,7 @@ impl MoveKind {
     }
 
     /// What it changes in the totals of the order's item.
-    pub(super) fn shift(self, units: u32) -> Shift {
+    pub(crate) fn shift(self, units: u32) -> Shift {
         let units = i64::from(units);
         match self {
             Self::Confirmed { late: false } => Shift { held: -units, sold: units, stock: 0 },
@@ -82,10 +82,10 @@ impl MoveKind {
 
 /// A change of an item's totals.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Shift {
-    pub(super) held: i64,
-    pub(super) sold: i64,
-    pub(super) stock: i64,
+pub(crate) struct Shift {
+    pub(crate) held: i64,
+    pub(crate) sold: i64,
+    pub(crate) stock: i64,
 }
 
 impl Shift {
@@ -269,7 +269,7 @@ pub struct MoveDetail {
 impl MoveDetail {
     /// What happened by a row of this kind with this detail; none where the kind moves no order, or a refund doesn't say
     /// where the units went.
-    pub(super) fn kind(&self, event: EventKind) -> Option<MoveKind> {
+    pub(crate) fn kind(&self, event: EventKind) -> Option<MoveKind> {
         match event {
             EventKind::OrderConfirmed => Some(MoveKind::Confirmed { late: self.late == Some(true) }),
             EventKind::OrderCancelled => Some(MoveKind::Cancelled),

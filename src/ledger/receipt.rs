@@ -16,16 +16,16 @@ use super::Unwritten;
 use crate::order::Stored;
 
 #[cfg(doorbuster_loom)]
-use loom::sync::{Mutex, MutexGuard};
+pub(super) use loom::sync::{Mutex, MutexGuard};
 #[cfg(not(doorbuster_loom))]
-use parking_lot::{Mutex, MutexGuard};
+pub(super) use parking_lot::{Mutex, MutexGuard};
 
 #[cfg(not(doorbuster_loom))]
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock()
 }
 #[cfg(doorbuster_loom)]
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().expect("a model doesn't panic under a lock")
 }
 
@@ -183,6 +183,13 @@ pub(super) struct Outbox {
 }
 
 impl Outbox {
+    /// Tells an outcome; whoever waits for it is woken with the others.
+    pub(super) fn tell(&mut self, promise: Promise, told: Told) {
+        if let Some((desk, waker)) = promise.keep(told) {
+            self.put(desk, waker);
+        }
+    }
+
     pub(super) fn put(&mut self, desk: DeskId, waker: Waker) {
         if desk == DeskId::NONE {
             self.direct.push(waker);

@@ -1,11 +1,8 @@
 //! A row of the log, and the chain that ties each row to all before it.
 //!
-//! The hash covers every column in a fixed order, each with its length, so that no two different rows give the same
-//! bytes. Whoever holds a later hash can tell whether anything before it was changed.
+//! The hash covers every column in a fixed order (`payload.rs`). Whoever holds a later hash can tell whether anything before it was changed.
 //!
 //! **Invariant:** writer and audit hash with this function and no other.
-
-use sha2::{Digest, Sha256};
 
 /// A link of the chain: SHA-256.
 pub type Hash = [u8; 32];
@@ -137,45 +134,4 @@ pub struct EventRow<'a> {
     pub expires_at_us: Option<i64>,
     pub ack: Option<&'a str>,
     pub detail: Option<&'a str>,
-}
-
-impl EventRow<'_> {
-    /// This row's link: SHA-256 over the link before it and every column. A number is its eight bytes; a text or blob
-    /// is its length and its bytes; a byte in front tells NULL from something.
-    #[must_use]
-    pub fn link(&self, previous: &Hash) -> Hash {
-        // A row without long texts fits: one allocation less for each order on the writer's path.
-        let mut bytes = Vec::with_capacity(512);
-        bytes.extend_from_slice(previous);
-        let number = |value: Option<i64>, bytes: &mut Vec<u8>| match value {
-            None => bytes.push(0),
-            Some(value) => {
-                bytes.push(1);
-                bytes.extend_from_slice(&value.to_le_bytes());
-            }
-        };
-        let text = |value: Option<&[u8]>, bytes: &mut Vec<u8>| match value {
-            None => bytes.push(0),
-            Some(value) => {
-                bytes.push(1);
-                bytes.extend_from_slice(&(value.len() as u64).to_le_bytes());
-                bytes.extend_from_slice(value);
-            }
-        };
-        number(Some(self.seq), &mut bytes);
-        number(Some(self.at_us), &mut bytes);
-        text(Some(self.kind.as_bytes()), &mut bytes);
-        number(Some(self.sale), &mut bytes);
-        number(self.item, &mut bytes);
-        text(self.order_id, &mut bytes);
-        text(self.buyer.map(str::as_bytes), &mut bytes);
-        text(self.idempotency_key.map(str::as_bytes), &mut bytes);
-        number(self.quantity, &mut bytes);
-        number(self.price_minor, &mut bytes);
-        number(self.placed_at_us, &mut bytes);
-        number(self.expires_at_us, &mut bytes);
-        text(self.ack.map(str::as_bytes), &mut bytes);
-        text(self.detail.map(str::as_bytes), &mut bytes);
-        Sha256::digest(&bytes).into()
-    }
 }

@@ -16,6 +16,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::abroad::Waiting;
 use super::event::Event;
 use super::health::{Breakage, Figures};
 use super::lock::DirLock;
@@ -60,6 +61,8 @@ pub struct Writer {
     /// How many of the batch still have their places.
     pub(super) undecided: usize,
     pub(super) outbox: Outbox,
+    /// Orders of the last batch whose buyers go on to wait for PostgreSQL.
+    pub(super) departing: Vec<Waiting>,
     /// What is written beside the log with the next events.
     pub(super) tray: Tray,
     /// Whether it has failed, and why, until the house has been told.
@@ -272,8 +275,10 @@ impl Writer {
                 Event::OrderMoved(moved) => self.settle.moved(moved, outcome),
                 _ => {}
             }
-            if let Some((desk, waker)) = entry.promise.take().and_then(|promise| promise.keep(outcome.told())) {
-                self.outbox.put(desk, waker);
+            let Some(promise) = entry.promise.take() else { continue };
+            match seq_to_ship(&entry.event, outcome) {
+                Some(seq) => self.departing.push(Waiting { seq, since: self.clock.now().mono, promise }),
+                None => self.outbox.tell(promise, outcome.told()),
             }
         }
     }
@@ -291,6 +296,7 @@ impl Writer {
     }
 
     fn deliver(&mut self) {
+        self.commons.abroad.wait(&mut self.departing, &mut self.outbox);
         self.outbox.deliver(&self.commons.desks);
     }
 
@@ -336,6 +342,16 @@ impl Writer {
                 return;
             }
         }
+    }
+}
+
+/// Which event PostgreSQL must have before the buyer is told; none where he is told now.
+fn seq_to_ship(event: &Event, outcome: Outcome) -> Option<i64> {
+    match (event, outcome) {
+        (Event::OrderPlaced(order), Outcome::Stored(Stored::Disk)) if order.terms.ack == Ack::Postgres => {
+            Some(order.noted_seq())
+        }
+        _ => None,
     }
 }
 

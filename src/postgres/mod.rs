@@ -6,9 +6,30 @@
 //!
 //! Deliberately absent: anything that the sale waits for, unless the shop has asked for it (`ack = "postgres"`).
 
+mod cells;
+mod compare;
+mod fault;
+mod fold;
+mod pace;
+mod restore;
+mod schema;
+mod session;
+mod shipper;
+mod status;
 mod target;
+mod tls;
+mod voyage;
+mod world;
+mod write;
 
 #[cfg(all(test, not(doorbuster_loom)))]
 mod tests;
 
+pub use compare::{Comparison, compare};
+pub use fault::PostgresFault;
+pub use fold::Poison;
+pub use restore::{RestoreFault, Restored, restore};
+pub use shipper::{Shipper, ShippingTerms};
+pub use status::{ShippingState, ShippingStatus};
 pub use target::{NodeId, Target, TargetFault};
+pub use tls::TlsFault;

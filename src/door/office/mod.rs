@@ -33,6 +33,7 @@ use crate::keeper::Keeper;
 use crate::ledger::read::LedgerReader;
 use crate::messages::Courier;
 use crate::metrics::Metrics;
+use crate::postgres::Shipper;
 use crate::readiness::Readiness;
 
 /// Largest body of the office: a sale with thousands of items fits.
@@ -48,6 +49,8 @@ pub struct Office {
     pub cashier: Arc<Cashier>,
     /// Who brings messages to the shop.
     pub courier: Arc<Courier>,
+    /// Who ships to PostgreSQL; none where nobody does.
+    pub shipper: Option<Arc<Shipper>>,
     /// Where time comes from.
     pub clock: Clock,
     /// Who may come in.

@@ -120,7 +120,7 @@ fn id_of(id: &str) -> Result<OrderId, Problem> {
 pub(super) async fn show(State(office): Here, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
     let id = id_of(&id)?;
     let order = office.funnel.orders.find(id).ok_or(Unmoved::NotFound)?;
-    let view = json!(OrderView::of(&order, &office.funnel.sales));
+    let view = json!(OrderView::of(&order, &office.funnel));
     let history = match order.seq() {
         Some(placed) => read(&office, move |reader| reader.history(id, placed)).await?,
         // Acknowledged from memory, and not yet written.
@@ -144,7 +144,7 @@ fn told(told: &Told) -> Value {
 /// Waits until a decision about an order is stored, and shows the order as it stands then.
 async fn decided(office: &Office, ask: impl Fn(WallTime) -> Result<Decision, Unmoved>) -> Result<Json<Value>, Problem> {
     let done = holds::decided(|| ask(office.clock.now().wall)).await?;
-    Ok(Json(json!(OrderView::of(&done.order, &office.funnel.sales))))
+    Ok(Json(json!(OrderView::of(&done.order, &office.funnel))))
 }
 
 /// `POST /v1/admin/orders/{order}/confirm`

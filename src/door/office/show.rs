@@ -98,6 +98,7 @@ pub(super) async fn events(State(office): Here) -> Response {
         let frame = json!({
             "now": office.clock.now().wall.rfc3339(), "funnel": report(&office), "sales": sales,
             "ledger": { "ready": health.state == LedgerState::Writing, "queued": health.queued, "events": health.events },
+            "postgres": office.shipper.as_ref().map(|shipper| shipper.status()),
         });
         let bytes = bytes::Bytes::from(format!("event: funnel\ndata: {frame}\n\n"));
         Some((Ok::<_, Infallible>(bytes), (office, FRAME_INTERVAL)))

@@ -1,0 +1,305 @@
+//! The shipper's work: connect, compare, ship, and again from the beginning whenever something goes wrong.
+//!
+//! **Invariant:** what is shipped next follows what PostgreSQL itself says it has, asked at every connection. Where it says
+//! less than before, it is caught up; where it says something else, nothing is written.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::{Notify, watch};
+
+use super::fault::{PostgresFault, Remedy};
+use super::fold::{Batch, Names, Poison};
+use super::pace::{Pace, rest_after};
+use super::session::{Access, Cursor, Session};
+use super::shipper::{ShippingTerms, state_of};
+use super::status::{Board, ShippingState};
+use crate::clock::Clock;
+use crate::funnel::Funnel;
+use crate::ledger::read::LedgerReader;
+use crate::order::Ack;
+
+/// How long events come together where no buyer waits for them: five commits a second, whatever the load.
+const LINGER: Duration = Duration::from_millis(200);
+/// How often a connection that has nothing to do is asked for a sign of life where buyers wait for it.
+const GREET_INTERVAL: Duration = Duration::from_secs(1);
+/// How often the log is told of a lag that lasts.
+const REMIND_INTERVAL: Duration = Duration::from_secs(60);
+/// A lag that is worth a word.
+const LAG_WORTH_A_WORD: Duration = Duration::from_secs(10);
+
+/// What the shipper has with it.
+pub(super) struct Voyage {
+    funnel: Arc<Funnel>,
+    clock: Clock,
+    terms: ShippingTerms,
+    board: Arc<Board>,
+    /// Rung where somebody begins to wait.
+    bell: Arc<Notify>,
+    leaving: watch::Receiver<bool>,
+    reader: Option<LedgerReader>,
+    names: Names,
+    pace: Pace,
+    /// When PostgreSQL was last heard.
+    heard: Instant,
+    /// When the log was last told of a fault or a lag.
+    told: Option<Instant>,
+    /// Attempts that had come, and when they were counted.
+    attempts: (u64, Instant),
+}
+
+impl Voyage {
+    pub(super) fn new(
+        (funnel, clock): (Arc<Funnel>, Clock),
+        terms: ShippingTerms,
+        board: Arc<Board>,
+        (bell, leaving): (Arc<Notify>, watch::Receiver<bool>),
+    ) -> Self {
+        let (names, pace) = (Names::default(), Pace::default());
+        let (heard, attempts) = (Instant::now(), (0, Instant::now()));
+        Self { funnel, clock, terms, board, bell, leaving, reader: None, names, pace, heard, told: None, attempts }
+    }
+
+    /// Until the shop closes; then what is left, if PostgreSQL takes it.
+    pub(super) async fn run(mut self) {
+        while !self.is_leaving() {
+            let Err(fault) = self.sail().await else { break };
+            let pause = self.mend(&fault);
+            let mut leaving = self.leaving.clone();
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                _ = leaving.wait_for(|leaving| *leaving) => {}
+            }
+        }
+        self.part().await;
+    }
+
+    fn is_leaving(&self) -> bool {
+        *self.leaving.borrow()
+    }
+
+    /// Ships until something goes wrong, or the shop closes.
+    async fn sail(&mut self) -> Result<(), PostgresFault> {
+        let (session, mut cursor) = self.board_ship().await?;
+        while !self.is_leaving() {
+            let begun = Instant::now();
+            let shipped = self.ship(&session, &mut cursor).await?;
+            let rest = self.rest(begun.elapsed());
+            if shipped == self.pace.rows() && rest.is_zero() {
+                continue;
+            }
+            if shipped == 0 || self.terms.ack != Ack::Postgres {
+                self.wait(&session, rest.max(LINGER), shipped > 0).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// One connection, compared with the ledger.
+    async fn board_ship(&mut self) -> Result<(Session, Cursor), PostgresFault> {
+        let patience = self.terms.patience;
+        let connecting = async {
+            let session = Session::open(&self.terms.target, &self.terms.node, patience, Access::Write).await?;
+            let cursor = session.ready(patience).await?;
+            Ok::<_, PostgresFault>((session, cursor))
+        };
+        // Several hosts, or a schema that is being made, take their time.
+        let (session, cursor) =
+            tokio::time::timeout(patience * 4, connecting).await.map_err(|_| PostgresFault::Silent(patience * 4))??;
+        self.compare(cursor)?;
+        self.heard = Instant::now();
+        self.funnel.ledger.arrived(cursor.seq);
+        tracing::info!(target = %self.terms.target, node = %self.terms.node, seq = cursor.seq, "shipping to PostgreSQL");
+        Ok((session, cursor))
+    }
+
+    fn reader(&mut self) -> Result<&LedgerReader, PostgresFault> {
+        if self.reader.is_none() {
+            let reader = LedgerReader::open(&self.terms.ledger_dir)?;
+            let (sales, items) = reader.names()?;
+            self.names = Names { sales, items };
+            self.reader = Some(reader);
+        }
+        self.reader.as_ref().ok_or_else(|| unreachable!("it was just put there"))
+    }
+
+    /// Whether PostgreSQL's log is the beginning of ours.
+    fn compare(&mut self, cursor: Cursor) -> Result<(), PostgresFault> {
+        if cursor.seq == 0 {
+            return Ok(());
+        }
+        let node = self.terms.node.clone();
+        let ours = self.reader()?.link(cursor.seq)?;
+        match ours {
+            Some(hash) if hash == cursor.hash => Ok(()),
+            Some(_) => Err(PostgresFault::Diverged(format!(
+                "event {} of node {node} is another one than in the ledger; nothing is overwritten: if this is another \
+                 shop, give it another ledger.postgres.node",
+                cursor.seq
+            ))),
+            None => Err(PostgresFault::Diverged(format!(
+                "it has event {} of node {node}, and the ledger ends before; nothing is overwritten: was the ledger set \
+                 back, or is this another shop?",
+                cursor.seq
+            ))),
+        }
+    }
+
+    /// Ships a batch; says of how many events, and moves the cursor.
+    async fn ship(&mut self, session: &Session, cursor: &mut Cursor) -> Result<usize, PostgresFault> {
+        let rows_max = self.pace.rows();
+        let batch = self.load(cursor.seq, rows_max)?;
+        let rows = batch.events.len();
+        if rows == 0 {
+            self.is_well(cursor.seq);
+            return Ok(0);
+        }
+        let patience = self.terms.patience;
+        let written = tokio::time::timeout(patience, session.write(*cursor, &batch)).await;
+        *cursor = match written.unwrap_or(Err(PostgresFault::Silent(patience))) {
+            Ok(cursor) => cursor,
+            Err(fault) if fault.remedy() == Remedy::Fewer && !self.pace.fewer(rows) && fault.is_about_the_rows() => {
+                return Err(Poison { seq: cursor.seq + 1, why: fault.to_string() }.into());
+            }
+            Err(fault) => return Err(fault),
+        };
+        self.pace.succeeded();
+        self.funnel.ledger.arrived(cursor.seq);
+        self.is_well(cursor.seq);
+        Ok(rows)
+    }
+
+    fn load(&mut self, after: i64, rows_max: usize) -> Result<Batch, PostgresFault> {
+        self.reader()?;
+        let (Some(reader), names) = (&self.reader, &mut self.names) else { return Ok(Batch::default()) };
+        let (mut batch, mut poison) = (Batch::default(), None);
+        reader.cargo(after, rows_max, |row, hash| {
+            if poison.is_none() {
+                poison = batch.take(names, row, *hash).err();
+            }
+        })?;
+        match poison {
+            // What comes before it is shipped first.
+            Some(poison) if batch.events.is_empty() => Err(poison.into()),
+            _ => Ok(batch),
+        }
+    }
+
+    /// PostgreSQL takes what it is sent.
+    fn is_well(&mut self, shipped: i64) {
+        self.heard = Instant::now();
+        let ledger = &self.funnel.ledger;
+        if ledger.set_away(false) && self.terms.ack == Ack::Postgres {
+            tracing::info!("PostgreSQL answers: orders are taken");
+        }
+        let behind_since = self.behind_since(shipped);
+        let was = self.board.note(|notes| {
+            notes.why = None;
+            notes.behind_since = behind_since;
+            std::mem::replace(&mut notes.state, ShippingState::Shipping)
+        });
+        if was == ShippingState::Away || was == ShippingState::Stopped {
+            self.told = None;
+        }
+        self.remind();
+    }
+
+    fn behind_since(&self, shipped: i64) -> Option<crate::clock::WallTime> {
+        // That it can't be read is found out when it is shipped.
+        self.reader.as_ref().and_then(|reader| reader.written_at(shipped + 1).ok().flatten())
+    }
+
+    /// Tells the log of a lag, now and then.
+    fn remind(&mut self) {
+        let ledger = &self.funnel.ledger;
+        let status = self.board.status((ledger.health().events, ledger.shipped()), self.clock.now().wall);
+        let is_due = self.told.is_none_or(|told| told.elapsed() >= REMIND_INTERVAL);
+        if is_due && status.lag_seconds >= LAG_WORTH_A_WORD.as_secs_f64() {
+            self.told = Some(Instant::now());
+            let (lag_events, lag_seconds) = (status.lag_events, status.lag_seconds.round());
+            tracing::warn!(lag_events, lag_seconds, state = status.state.word(), "PostgreSQL lags behind the ledger");
+        }
+    }
+
+    /// In a stampede the sale has the cores.
+    fn rest(&mut self, work: Duration) -> Duration {
+        if self.terms.ack == Ack::Postgres {
+            return Duration::ZERO;
+        }
+        let (before, since) = self.attempts;
+        let (attempts, span) = (self.funnel.tallies.total().attempts, since.elapsed());
+        self.attempts = (attempts, Instant::now());
+        rest_after(work, attempts.saturating_sub(before), span)
+    }
+
+    /// Until there is something to do: for buyers at once, else after a while.
+    async fn wait(&self, session: &Session, rest: Duration, was_busy: bool) -> Result<(), PostgresFault> {
+        let mut leaving = self.leaving.clone();
+        let is_urgent = self.terms.ack == Ack::Postgres;
+        let pause = if is_urgent && !was_busy { GREET_INTERVAL } else { rest };
+        tokio::select! {
+            () = self.bell.notified(), if is_urgent => return Ok(()),
+            _ = leaving.wait_for(|leaving| *leaving) => return Ok(()),
+            () = tokio::time::sleep(pause) => {}
+        }
+        if is_urgent {
+            let patience = self.terms.patience;
+            tokio::time::timeout(patience, session.greet()).await.map_err(|_| PostgresFault::Silent(patience))??;
+        } else if session.client.is_closed() {
+            // Nothing to ship, and nobody there: to be said, and mended.
+            session.greet().await?;
+        }
+        Ok(())
+    }
+
+    /// Notes and tells what went wrong; says how long to wait.
+    fn mend(&mut self, fault: &PostgresFault) -> Duration {
+        if fault.is_about_the_rows() {
+            // One of many is refused: half of them are tried, until it is alone.
+            tracing::debug!(why = %fault, "PostgreSQL refuses a batch");
+            return Duration::ZERO;
+        }
+        if matches!(fault, PostgresFault::Read(_)) {
+            self.reader = None;
+        }
+        let (why, state) = (fault.to_string(), state_of(fault));
+        let ledger = &self.funnel.ledger;
+        let behind_since = self.behind_since(ledger.shipped());
+        let is_news = self.board.note(|notes| {
+            notes.faults += 1;
+            notes.behind_since = behind_since;
+            let is_news = notes.state != state || notes.why.as_ref() != Some(&why);
+            (notes.state, notes.why) = (state, Some(why.clone()));
+            is_news
+        });
+        if is_news && state == ShippingState::Stopped {
+            tracing::error!(why, "nothing is shipped to PostgreSQL until somebody looks into it");
+        } else if is_news {
+            tracing::warn!(why, "PostgreSQL is away");
+        }
+        let is_over = state == ShippingState::Stopped || self.heard.elapsed() > self.terms.patience;
+        if is_over && ledger.set_away(true) && self.terms.ack == Ack::Postgres {
+            tracing::error!(why, "PostgreSQL is away: no orders are taken until it is back");
+        }
+        self.remind();
+        match fault.remedy() {
+            Remedy::Alarm => Pace::alarmed(),
+            Remedy::Reconnect | Remedy::Fewer => self.pace.failed(getrandom::u64().unwrap_or(u64::MAX)),
+        }
+    }
+
+    /// What is left, as far as PostgreSQL takes it within a while.
+    async fn part(&mut self) {
+        let patience = self.terms.patience;
+        let rest = async {
+            let (session, mut cursor) = self.board_ship().await?;
+            while self.ship(&session, &mut cursor).await? > 0 {}
+            Ok::<_, PostgresFault>(())
+        };
+        let rest = tokio::time::timeout(patience, rest).await.unwrap_or(Err(PostgresFault::Silent(patience)));
+        let left = self.funnel.ledger.health().events.saturating_sub(self.funnel.ledger.shipped().unsigned_abs());
+        if let (Err(why), true) = (rest, left > 0) {
+            tracing::warn!(%why, left, "events that PostgreSQL lacks are shipped after the next start");
+        }
+    }
+}
