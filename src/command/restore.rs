@@ -27,9 +27,9 @@ pub fn run(args: &RestoreArgs) -> Result<(), anyhow::Error> {
         "  - how far the messages to the shop had got: webhooks hear of what happens from now on".into(),
     ];
     if !dir.join(SECRET_FILE).exists() {
-        lines.push(format!(
-            "  - the key that signs passes: `serve` makes a new one, and passes given out before are void;"
-        ));
+        lines.push(
+            "  - the key that signs passes: `serve` makes a new one, and passes given out before are void;".into(),
+        );
         lines.push(format!("    who has a copy of the old {SECRET_FILE} puts it into {shown} first"));
     }
     // Nobody listens: nothing is lost.

@@ -6,9 +6,11 @@ use std::task::{Context, Poll, Wake, Waker};
 
 use loom::thread;
 
+use super::abroad::{Abroad, Waiting};
 use super::places::{Places, Rest};
 use super::queue::Haste;
-use super::receipt::{DeskId, Promise, Receipt};
+use super::receipt::{DeskId, Outbox, Promise, Receipt};
+use crate::clock::MonoTime;
 use crate::order::Stored;
 use crate::sync::{AtomicU32, Ordering};
 
@@ -209,5 +211,43 @@ fn loom_a_promise_that_is_dropped_wakes_too() {
         writer.join().unwrap();
         assert!(early.is_ready() || flag.0.load(Ordering::Acquire) == 1, "a lost wake-up");
         assert_eq!(poll(&mut receipt, &flag), Poll::Ready(Err(super::Unwritten::OutcomeUnknown)));
+    });
+}
+
+/// The writer leaves an order that waits for PostgreSQL while the shipper says that PostgreSQL has it.
+/// the buyer is told: required; he waits for ever: forbidden.
+#[test]
+fn loom_a_buyer_who_comes_while_his_order_arrives_is_told() {
+    loom::model(|| {
+        let abroad = Arc::new(Abroad::default());
+        let (promise, receipt) = Promise::new(DeskId::NONE);
+        let shipper = {
+            let abroad = Arc::clone(&abroad);
+            thread::spawn(move || abroad.arrived(1, &mut Outbox::default()))
+        };
+        let waiting = Waiting { seq: 1, since: MonoTime::from_nanos(0), promise };
+        abroad.wait(&mut vec![waiting], &mut Outbox::default());
+        shipper.join().unwrap();
+        assert_eq!(receipt.peek(), Some(Ok(Stored::Postgres)));
+    });
+}
+
+/// The shipper says that PostgreSQL has an order while its buyer's patience ends.
+/// he is told one of both: required; both or neither: forbidden.
+#[test]
+fn loom_a_buyer_whose_patience_ends_as_his_order_arrives_is_told_once() {
+    loom::model(|| {
+        let abroad = Arc::new(Abroad::default());
+        let (promise, receipt) = Promise::new(DeskId::NONE);
+        let since = MonoTime::from_nanos(0);
+        abroad.wait(&mut vec![Waiting { seq: 1, since, promise }], &mut Outbox::default());
+        let shipper = {
+            let abroad = Arc::clone(&abroad);
+            thread::spawn(move || abroad.arrived(1, &mut Outbox::default()))
+        };
+        let given_up = abroad.give_up(since, &mut Outbox::default());
+        shipper.join().unwrap();
+        let told = if given_up == 1 { Err(super::Unwritten::OutcomeUnknown) } else { Ok(Stored::Postgres) };
+        assert_eq!(receipt.peek(), Some(told));
     });
 }

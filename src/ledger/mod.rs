@@ -44,7 +44,7 @@ mod tail;
 mod writer;
 
 #[cfg(test)]
-mod fixture;
+pub(crate) mod fixture;
 #[cfg(all(test, doorbuster_loom))]
 mod loom_models;
 #[cfg(all(test, not(doorbuster_loom)))]

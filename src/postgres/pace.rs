@@ -9,7 +9,7 @@ pub(super) const ROWS_MAX: usize = 10_000;
 /// Shortest pause after a fault: a backend that was ended is replaced at once.
 const FIRST: Duration = Duration::from_millis(100);
 /// Longest: nobody waits much longer for a PostgreSQL that is back than it took to start.
-const LONGEST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(2);
 /// Pause after something that somebody has to look into: soon enough to see that he has.
 const ALARM: Duration = Duration::from_secs(30);
 /// From so many attempts a second on the sale needs the cores: a shop at peace has hundreds.

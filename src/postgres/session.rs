@@ -15,6 +15,9 @@ use super::target::{NodeId, Target};
 use super::tls::Tls;
 use crate::ledger::row::{GENESIS, Hash};
 
+/// The kernel counts in whole seconds.
+const KEEPALIVE_MIN: Duration = Duration::from_secs(1);
+
 /// Where a log ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Cursor {
@@ -67,8 +70,8 @@ impl Session {
         config
             .connect_timeout(patience)
             .keepalives(true)
-            .keepalives_idle(patience)
-            .keepalives_interval(patience / 4)
+            .keepalives_idle(patience.max(KEEPALIVE_MIN))
+            .keepalives_interval(KEEPALIVE_MIN)
             .keepalives_retries(4)
             .tcp_user_timeout(patience * 2)
             .target_session_attrs(match access {

@@ -106,7 +106,9 @@ impl Target {
         for (part, value) in [("user", config.get_user()), ("database", config.get_dbname())] {
             value.filter(|value| !value.is_empty()).ok_or(TargetFault::Missing(part))?;
         }
-        config.ssl_mode(mode);
+        // As everywhere: a socket in the file system is never encrypted.
+        let is_local = config.get_hosts().iter().all(|host| !matches!(host, Host::Tcp(_)));
+        config.ssl_mode(if is_local { SslMode::Disable } else { mode });
         let roots = match roots {
             None => Roots::System,
             // As libpq says it.

@@ -1,1 +1,4 @@
+mod folding;
+mod pacing;
+mod restoring;
 mod targets;

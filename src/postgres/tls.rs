@@ -174,17 +174,15 @@ where
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, domain: &str) -> Result<Handshake, io::Error> {
-        // A socket in the file system has no name, and is never encrypted.
-        let name = ServerName::try_from(domain.to_owned());
-        let name = name.map_err(|_| io::Error::new(ErrorKind::InvalidInput, "the host is no name that TLS knows"))?;
-        Ok(Handshake { connector: self.0.clone(), name })
+        // A socket in the file system has no name, and is never encrypted: that it has none is said where it matters.
+        Ok(Handshake { connector: self.0.clone(), name: ServerName::try_from(domain.to_owned()).ok() })
     }
 }
 
 /// A handshake with one host.
 pub(super) struct Handshake {
     connector: TlsConnector,
-    name: ServerName<'static>,
+    name: Option<ServerName<'static>>,
 }
 
 impl<S> TlsConnect<S> for Handshake
@@ -196,7 +194,10 @@ where
     type Future = Pin<Box<dyn Future<Output = Result<Encrypted<S>, io::Error>> + Send>>;
 
     fn connect(self, stream: S) -> Self::Future {
-        Box::pin(async move { self.connector.connect(self.name, stream).await.map(Encrypted) })
+        Box::pin(async move {
+            let no_name = || io::Error::new(ErrorKind::InvalidInput, "the host is no name that TLS knows");
+            self.connector.connect(self.name.ok_or_else(no_name)?, stream).await.map(Encrypted)
+        })
     }
 }
 

@@ -81,6 +81,8 @@ impl Voyage {
     /// Ships until something goes wrong, or the shop closes.
     async fn sail(&mut self) -> Result<(), PostgresFault> {
         let (session, mut cursor) = self.board_ship().await?;
+        // What came while nothing could be shipped says nothing of now.
+        self.attempts = (self.funnel.tallies.total().attempts, Instant::now());
         while !self.is_leaving() {
             let begun = Instant::now();
             let shipped = self.ship(&session, &mut cursor).await?;
