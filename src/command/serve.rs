@@ -89,7 +89,10 @@ impl House {
         let clock = Clock::system();
         let ledger = OpenLedger::open(wiring::ledger(&config), clock.clone())?;
         let (shop_socket, office_socket) = (bind(config.server.listen).await?, bind(config.server.admin_listen).await?);
-        let secret = Secret::load_or_create(&config.ledger.data_dir)?;
+        let data_dir = &config.ledger.data_dir;
+        // The key lies there even where no ledger has made the directory: `pass issue` reads it.
+        std::fs::create_dir_all(data_dir).with_context(|| format!("can't make {}", data_dir.display()))?;
+        let secret = Secret::load_or_create(data_dir)?;
         let client = Client::new(&secret, wiring::client(&config));
         let access = Access::new(&wiring::access(&config));
         let (tell_broken, broken) = watch::channel(false);

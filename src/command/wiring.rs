@@ -157,6 +157,8 @@ pub(super) fn office(
         ledger_dir: ledger_dir(config),
         // One proof at a time: it reads the whole log.
         proving: tokio::sync::Semaphore::new(1),
+        // Two, so that somebody may look while an export is on its way.
+        reading: Arc::new(tokio::sync::Semaphore::new(2)),
         funnel,
         keeper,
         cashier,

@@ -35,7 +35,10 @@ pub(super) struct Named<'a> {
     sku: &'a str,
 }
 
-/// The attempt's route, by hand: `/v1/sales/{sale}/items/{sku}/orders`.
+/// The attempt's route, as the document writes it.
+pub(super) const PATH: &str = "/v1/sales/{sale}/items/{sku}/orders";
+
+/// The attempt's route, by hand: see [`PATH`].
 pub(super) fn named_by(path: &str) -> Option<Named<'_>> {
     let (sale, rest) = path.strip_prefix("/v1/sales/")?.split_once('/')?;
     let sku = rest.strip_prefix("items/")?.strip_suffix("/orders")?;

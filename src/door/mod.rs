@@ -8,14 +8,17 @@
 mod attempt;
 mod body;
 mod connection;
+mod extract;
 mod identity;
 mod listener;
 mod office;
+mod openapi;
 mod orders;
 mod pages;
 mod payments;
 mod problems;
 mod reply;
+mod routes;
 mod service;
 mod shop;
 mod stream;

@@ -4,12 +4,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::header;
 use sha2::{Digest, Sha256};
 
+use super::extract::Named;
 use super::shop::{self, Here};
 use crate::funnel::Unfit;
 
@@ -67,7 +68,7 @@ fn page(headers: &HeaderMap) -> Response {
 }
 
 /// An asset: for ever the same under its name.
-pub(super) async fn asset(State(shop): Here, Path(name): Path<String>) -> Response {
+pub(super) async fn asset(State(shop): Here, Named(name): Named<String>) -> Response {
     if name != format!("front.{}.css", STYLE.hash) {
         return shop::refuse(&shop, Unfit::NotFound);
     }

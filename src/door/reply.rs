@@ -80,6 +80,10 @@ pub(super) fn problem(sheet: Sheet, Problem { status, body, also }: Problem) -> 
         Also::Limit(throttled) => insert_limit(headers, throttled),
         Also::Allow(methods) => drop(headers.insert(header::ALLOW, HeaderValue::from_static(methods))),
         Also::Bearer => drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
+        // No scheme is registered for messages that are signed as in Standard Webhooks; a 401 has to name one.
+        Also::Signature => {
+            drop(headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Webhook-Signature")))
+        }
         Also::Close => drop(headers.insert(header::CONNECTION, HeaderValue::from_static("close"))),
     }
     reply

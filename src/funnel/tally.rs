@@ -8,6 +8,7 @@
 use crossbeam_utils::CachePadded;
 use serde::Serialize;
 use std::sync::atomic::{AtomicU64, Ordering};
+use utoipa::ToSchema;
 
 use super::refusal::Layer;
 use crate::home::home;
@@ -205,7 +206,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// The contract's funnel object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "the members are the contract's")]
 pub struct FunnelReport {
     pub attempts: u64,
@@ -217,7 +218,7 @@ pub struct FunnelReport {
 }
 
 /// Refusals by floor, from the top down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "the members are the contract's")]
 pub struct RefusedReport {
     pub door: u64,

@@ -53,7 +53,8 @@ pub enum EventKind {
 }
 
 impl EventKind {
-    const ALL: [Self; 17] = [
+    /// All kinds.
+    pub const ALL: [Self; 17] = [
         Self::SaleCreated,
         Self::SaleChanged,
         Self::SaleOpened,

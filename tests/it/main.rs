@@ -16,6 +16,8 @@ mod life;
 mod lifecycle;
 mod orders;
 mod passes;
+mod payments;
+mod people;
 mod plan;
 mod precedence;
 mod receiver;

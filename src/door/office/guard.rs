@@ -20,10 +20,13 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
+use super::change::parse;
 use super::problem::Problem;
 use super::{Here, Office};
 use crate::clock::MonoTime;
+use crate::door::extract::Whole;
 use crate::door::identity;
 
 /// How long a session lasts without being used.
@@ -147,18 +150,16 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
         || literal.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
-#[derive(Deserialize)]
+/// The office's password.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LogIn {
+pub(in crate::door) struct LogIn {
     password: String,
 }
 
 /// Begins a session for whoever knows the password.
-pub(super) async fn log_in(
-    State(office): Here,
-    body: Result<axum::Json<LogIn>, axum::extract::rejection::JsonRejection>,
-) -> Result<Response, Problem> {
-    let axum::Json(LogIn { password }) = body.map_err(|_| Problem::Malformed)?;
+pub(super) async fn log_in(State(office): Here, headers: HeaderMap, Whole(bytes): Whole) -> Result<Response, Problem> {
+    let LogIn { password } = parse(&headers, &bytes)?;
     let now = office.clock.now().mono;
     if !office.credentials.may_try(now) {
         return Err(Problem::TooManyTries);
