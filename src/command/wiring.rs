@@ -156,7 +156,7 @@ pub(super) fn office(
         credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),
         ledger_dir: ledger_dir(config),
         // One proof at a time: it reads the whole log.
-        proving: tokio::sync::Semaphore::new(1),
+        proving: Arc::new(tokio::sync::Semaphore::new(1)),
         // Two, so that somebody may look while an export is on its way.
         reading: Arc::new(tokio::sync::Semaphore::new(2)),
         funnel,

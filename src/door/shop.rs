@@ -16,6 +16,7 @@ use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, Request, StatusCode, Version};
+use serde_json::error::Category;
 use tower_service::Service;
 
 use super::connection::Deadlines;
@@ -264,7 +265,11 @@ async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Req
             if !body::is_json(&parts.headers) {
                 return Err(Unfit::UnsupportedMediaType.into());
             }
-            let solved: SolvedChallenge = serde_json::from_slice(&bytes).map_err(|_| Unproven::ChallengeInvalid)?;
+            let solved: SolvedChallenge = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+                Category::Syntax | Category::Eof | Category::Io => Refusal::from(Unfit::Malformed),
+                // JSON, but no challenge of ours.
+                Category::Data => Unproven::ChallengeInvalid.into(),
+            })?;
             shop.funnel.client.redeem(&sale, &solved, now).map_err(|unredeemed| match unredeemed {
                 Unredeemed::Unproven(unproven) => Refusal::Client(unproven),
                 Unredeemed::Full => Refusal::Ledger(Unwritten::Busy),

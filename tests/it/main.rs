@@ -22,6 +22,7 @@ mod plan;
 mod precedence;
 mod receiver;
 mod refusals;
+mod session;
 mod shop;
 mod slow;
 mod stampede;

@@ -63,7 +63,7 @@ pub struct Office {
     /// Where the ledger can be read; none where orders are written nowhere.
     pub ledger_dir: Option<std::path::PathBuf>,
     /// One proof at a time.
-    pub proving: tokio::sync::Semaphore,
+    pub proving: Arc<tokio::sync::Semaphore>,
     /// How many may read the ledger for people at a time.
     pub reading: Arc<tokio::sync::Semaphore>,
 }

@@ -37,9 +37,12 @@ pub(super) async fn read<T: Send + 'static>(
     read: impl FnOnce(&LedgerReader, &Asked) -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     let asker = Asker(Asked::default());
-    let _turn = office.reading.acquire().await.map_err(|_| Problem::Internal)?;
+    let turn = Arc::clone(&office.reading).acquire_owned().await.map_err(|_| Problem::Internal)?;
     let (office, asked) = (Arc::clone(office), asker.0.clone());
-    let reading = tokio::task::spawn_blocking(move || read(&office.reader()?, &asked));
+    let reading = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        read(&office.reader()?, &asked)
+    });
     reading.await.map_err(|_| Problem::Internal)?
 }
 

@@ -1,6 +1,7 @@
 //! What the office shows.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -114,9 +115,11 @@ pub(super) async fn metrics(State(office): Here) -> Result<Response, Problem> {
 /// `GET /v1/admin/audit`: the proof from the ledger alone, and whether memory agrees with it (I9).
 pub(super) async fn audit(State(office): Here) -> Result<Json<AuditReport>, Problem> {
     // One at a time: a proof reads the whole log.
-    let _proving = office.proving.acquire().await.map_err(|_| Problem::Internal)?;
-    let auditor = std::sync::Arc::clone(&office);
-    let report =
-        tokio::task::spawn_blocking(move || auditor.reader().and_then(|reader| comparison::prove(&auditor, &reader)));
+    // It goes on when whoever asked has gone, so the turn goes with it.
+    let turn = Arc::clone(&office.proving).acquire_owned().await.map_err(|_| Problem::Internal)?;
+    let report = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        office.reader().and_then(|reader| comparison::prove(&office, &reader))
+    });
     Ok(Json(report.await.map_err(|_| Problem::Internal)??))
 }
