@@ -323,6 +323,6 @@ fn of_two_attempts_under_one_key_at_once_one_wins_and_one_is_in_progress() {
     assert_eq!((shop.remaining(0), shop.units_of("a"), shop.orders_of("a")), (9_499, 500, 500));
 }
 
-// In memory a won order is 152 bytes (two counts and the order) and 64 in the map, which is between half and seven
+// In memory a won order is 152 bytes (two counts and the order) and 48 in the map, which is between half and seven
 // eighths full, and its key. What grows here grows with the stock.
-const _: () = assert!(size_of::<Order>() + 16 <= 152 && buyers::ENTRY_BYTES <= 64);
+const _: () = assert!(size_of::<Order>() + 16 <= 152 && buyers::ENTRY_BYTES <= 48);
