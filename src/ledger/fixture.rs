@@ -268,6 +268,7 @@ impl LedgerFixture {
         let (late, written_off) = (says("\"late\":true"), says("\"restock\":false"));
         let (state, [held, sold, stock]) = match kind {
             EventKind::OrderConfirmed => ("confirmed", [late - 1, 1, 0]),
+            EventKind::PaymentNoted => ("confirmed", [0; 3]),
             EventKind::OrderCancelled => ("cancelled", [-1, 0, 0]),
             EventKind::OrderExpired => ("expired", [-1, 0, 0]),
             EventKind::OrderRefunded => ("refunded", [0, -1, -written_off]),

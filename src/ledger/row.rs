@@ -48,13 +48,15 @@ pub enum EventKind {
     PaymentStarted,
     /// A held order's payment has failed; it is held until `expires_at_us`.
     PaymentFailed,
+    /// An order that was confirmed without a payment got one.
+    PaymentNoted,
     /// There is money for an order that can't be sold for it.
     PaymentOrphaned,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 18] = [
         Self::SaleCreated,
         Self::SaleChanged,
         Self::SaleOpened,
@@ -71,6 +73,7 @@ impl EventKind {
         Self::OrderRefunded,
         Self::PaymentStarted,
         Self::PaymentFailed,
+        Self::PaymentNoted,
         Self::PaymentOrphaned,
     ];
 
@@ -94,6 +97,7 @@ impl EventKind {
             Self::OrderRefunded => "order.refunded",
             Self::PaymentStarted => "payment.started",
             Self::PaymentFailed => "payment.failed",
+            Self::PaymentNoted => "payment.noted",
             Self::PaymentOrphaned => "payment.orphaned",
         }
     }
@@ -109,6 +113,7 @@ impl EventKind {
                 | Self::OrderRefunded
                 | Self::PaymentStarted
                 | Self::PaymentFailed
+                | Self::PaymentNoted
                 | Self::PaymentOrphaned
         )
     }

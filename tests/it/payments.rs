@@ -208,3 +208,18 @@ fn stripes_own_events_are_understood() {
     understood(&tell("evt_2", paid, 12_900), "confirmed");
     understood(&tell("evt_2", paid, 12_900), "confirmed");
 }
+
+#[test]
+fn the_payment_of_an_order_that_was_confirmed_by_hand_is_its_only_one() {
+    let shop = shop_of(Sale::of(SALE, 5).hold("10m"));
+    let order = held(&shop, "a");
+    shop.change(&format!("/v1/admin/orders/{order}/confirm"), None);
+    understood(&tell(&shop, "msg-1", "succeeded", (&order, "pay-1")), "confirmed");
+    understood(&tell(&shop, "msg-2", "succeeded", (&order, "pay-1")), "confirmed");
+    let shop = Shop::open_at(shop.close());
+    orphaned(&tell(&shop, "msg-3", "succeeded", (&order, "pay-2")), "order_not_held");
+    assert_eq!(kinds(&shop, &order), ["order.placed", "order.confirmed", "payment.noted", "payment.orphaned"]);
+    let seen = shop.office(Request::get(&format!("/v1/admin/orders/{order}"))).json();
+    assert_eq!(seen["payment"], "pay-1", "{seen}");
+    assert_eq!(shop.close().audit()["ok"], true);
+}
