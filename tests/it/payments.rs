@@ -15,9 +15,14 @@ use crate::wire::{Request, Response, eventually};
 const SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
 const FORMER: &str = "whsec_Zm9ybWVyZm9ybWVyZm9ybWVyZm9ybWVy";
 
-fn shop_of(sale: Sale) -> Shop {
+/// A shop's plan that believes both secrets.
+pub(crate) fn plan(sale: Sale) -> Plan {
     let plan = Plan::gateway().set("payments.secret", &format!("\"{SECRET}\""));
-    Shop::open(&plan.set("payments.former_secret", &format!("\"{FORMER}\"")).sale(sale))
+    plan.set("payments.former_secret", &format!("\"{FORMER}\"")).sale(sale)
+}
+
+fn shop_of(sale: Sale) -> Shop {
+    Shop::open(&plan(sale))
 }
 
 fn mac(key: &[u8], text: &[u8]) -> Vec<u8> {
@@ -42,9 +47,12 @@ fn body(kind: &str, order: &str, payment: &str, amount: &str) -> String {
 }
 
 /// A message that is all right: the money is that of one unit.
-fn tell(shop: &Shop, id: &str, kind: &str, (order, payment): (&str, &str)) -> Response {
-    let body = body(kind, order, payment, "129.00");
-    shop.ask(&signed(SECRET, id, Timestamp::now().as_second(), &body))
+pub(crate) fn message(id: &str, kind: &str, (order, payment): (&str, &str)) -> Request {
+    signed(SECRET, id, Timestamp::now().as_second(), &body(kind, order, payment, "129.00"))
+}
+
+fn tell(shop: &Shop, id: &str, kind: &str, about: (&str, &str)) -> Response {
+    shop.ask(&message(id, kind, about))
 }
 
 fn held(shop: &Shop, buyer: &str) -> String {

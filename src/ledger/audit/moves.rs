@@ -129,10 +129,8 @@ impl Fold {
                     item.stock -= if restock { 0 } else { units };
                 });
             }
-            MoveKind::PaymentStarted
-            | MoveKind::PaymentFailed
-            | MoveKind::PaymentNoted
-            | MoveKind::PaymentOrphaned => {}
+            MoveKind::PaymentStarted | MoveKind::PaymentFailed | MoveKind::PaymentNoted | MoveKind::PaymentOrphaned => {
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Planted wrongs of an order's life after the win: the chain is whole, and still it must be found.
 
 use EventKind::{
-    OrderCancelled, OrderConfirmed, OrderExpired, OrderRefunded, PaymentFailed, PaymentNoted, PaymentOrphaned, PaymentStarted,
+    OrderCancelled, OrderConfirmed, OrderExpired, OrderRefunded, PaymentFailed, PaymentNoted, PaymentOrphaned,
+    PaymentStarted,
 };
 
 use super::*;
