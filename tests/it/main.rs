@@ -26,5 +26,6 @@ mod session;
 mod shop;
 mod slow;
 mod stampede;
+mod tls;
 mod webhooks;
 mod wire;
