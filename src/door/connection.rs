@@ -35,8 +35,6 @@ pub struct Deadlines {
     pub write: Duration,
     /// Between two requests.
     pub idle: Duration,
-    /// From the signal to close until what is left is cut.
-    pub drain: Duration,
 }
 
 /// What a connection is waiting for.

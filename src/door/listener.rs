@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shop::Shop;
@@ -21,6 +20,9 @@ use super::worker::{LEAVING_GRACE, Worker, start_worker};
 
 /// How long accepting rests when the machine has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Most connections that the kernel keeps for us: what tokio asks for when it listens, and the one beyond that Linux adds.
+const BACKLOG_MAX: usize = 1024 + 1;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -61,7 +63,8 @@ pub struct Workers {
     workers: Vec<Worker>,
     places: Arc<DashMap<IpAddr, usize>>,
     room: Arc<Semaphore>,
-    leaving: watch::Sender<bool>,
+    /// Says how long those inside have, once the house closes.
+    leave_within: watch::Sender<Option<Duration>>,
     shop: Arc<Shop>,
     caps: Caps,
 }
@@ -72,47 +75,52 @@ impl Workers {
     /// # Errors
     /// Where the machine has no thread or no runtime to give.
     pub fn start(shop: &Arc<Shop>, caps: Caps) -> io::Result<Self> {
-        let leaving = watch::Sender::new(false);
+        let leave_within = watch::Sender::new(None);
         let workers = (0..caps.threads.max(1))
-            .map(|number| start_worker(number, Arc::clone(shop), leaving.subscribe()))
+            .map(|number| start_worker(number, Arc::clone(shop), leave_within.subscribe()))
             .collect::<io::Result<_>>()?;
         let room = Arc::new(Semaphore::new(caps.connections.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { workers, places: Arc::default(), room, leaving, shop: Arc::clone(shop), caps })
+        Ok(Self { workers, places: Arc::default(), room, leave_within, shop: Arc::clone(shop), caps })
     }
 
-    /// Accepts and deals out connections until `closing` resolves; then those who wait in the kernel's queue are still
-    /// taken, and the socket is closed.
-    pub async fn accept(&self, listener: tokio::net::TcpListener, closing: impl Future<Output = ()>) {
+    /// Accepts and deals out connections until `closing` resolves. Then those who wait in the kernel's queue are still
+    /// taken, the socket is closed, and every connection may finish what it is at for as long as `closing` said; what is
+    /// left then is cut.
+    pub async fn serve(self, listener: tokio::net::TcpListener, closing: impl Future<Output = Duration>) {
         let mut closing = std::pin::pin!(closing);
-        loop {
+        let grace = loop {
             let next = async {
                 let permit = Arc::clone(&self.room).acquire_owned().await;
                 (permit, listener.accept().await)
             };
             tokio::select! {
                 biased;
-                () = &mut closing => break,
-                (permit, accepted) = next => self.deal_or_pause(permit.ok(), accepted).await,
+                grace = &mut closing => break grace,
+                (permit, accepted) = next => match accepted {
+                    Ok((stream, peer)) => self.admit(permit.ok(), stream.into_std(), peer),
+                    // No descriptor, or the peer has gone already: resting costs the second nothing and cures the first.
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        };
+        // Whoever has been accepted by the kernel has been promised an answer.
+        if let Ok(listener) = listener.into_std() {
+            for (stream, peer) in queued(&listener) {
+                let stream = stream.set_nonblocking(true).map(|()| stream);
+                self.admit(Arc::clone(&self.room).try_acquire_owned().ok(), stream, peer);
             }
         }
-        // Whoever has been accepted by the kernel has been promised an answer.
-        while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-            self.deal_or_pause(Arc::clone(&self.room).try_acquire_owned().ok(), Ok(accepted)).await;
-        }
+        self.leave(grace).await;
     }
 
-    async fn deal_or_pause(&self, permit: Option<OwnedSemaphorePermit>, accepted: io::Result<(TcpStream, SocketAddr)>) {
-        match accepted {
-            Ok((stream, peer)) => {
-                if let Some(place) = permit.and_then(|permit| self.place(permit, peer.ip())) {
-                    self.deal(stream, peer, place);
-                }
-            }
-            // No descriptor, or the peer has gone already: resting costs the second nothing and cures the first.
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+    fn admit(&self, permit: Option<OwnedSemaphorePermit>, stream: io::Result<std::net::TcpStream>, peer: SocketAddr) {
+        // A socket that can't be set up has been closed by its peer, and dropping it is all there is to do.
+        let Ok(stream) = stream else { return };
+        if let Some(place) = permit.and_then(|permit| self.place(permit, peer.ip())) {
+            self.deal(stream, peer, place);
         }
     }
 
@@ -127,10 +135,12 @@ impl Workers {
         Some(Place { _permit: permit, of, places: Arc::clone(&self.places) })
     }
 
-    fn deal(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
-        // An answer is one small write: waiting for more to send would only delay it. A socket that can't be set up has
-        // been closed by its peer, and dropping it is all there is to do.
-        let Ok(stream) = stream.set_nodelay(true).and_then(|()| stream.into_std()) else { return };
+    fn deal(&self, stream: std::net::TcpStream, peer: SocketAddr, place: Place) {
+        // An answer is one small write: waiting for more to send would only delay it. Where even that can't be said, the
+        // peer has gone.
+        if stream.set_nodelay(true).is_err() {
+            return;
+        }
         // Relaxed: a worker that looks a little less busy than it is gets one connection more.
         let least_busy = self.workers.iter().min_by_key(|worker| worker.busy.load(Ordering::Relaxed));
         if let Some(worker) = least_busy {
@@ -140,9 +150,8 @@ impl Workers {
         }
     }
 
-    /// Lets every connection finish what it is at, for as long as `grace`; what is left then is cut.
-    pub async fn leave(self, grace: Duration) {
-        self.leaving.send_replace(true);
+    async fn leave(self, grace: Duration) {
+        self.leave_within.send_replace(Some(grace));
         let threads: Vec<_> = self.workers.into_iter().map(|worker| worker.thread).collect();
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
@@ -152,5 +161,58 @@ impl Workers {
         });
         // The threads see to the grace themselves; this is for one that hangs.
         let _ = tokio::time::timeout(grace + LEAVING_GRACE + LEAVING_GRACE, joined).await;
+    }
+}
+
+/// Those whom the kernel has accepted for us, from a listener that doesn't wait. No more than fit into its queue: who comes
+/// while it is emptied takes the place of one who was promised nothing.
+fn queued(listener: &std::net::TcpListener) -> impl Iterator<Item = (std::net::TcpStream, SocketAddr)> {
+    let is_empty = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    std::iter::repeat_with(|| listener.accept())
+        .take(BACKLOG_MAX)
+        .take_while(move |accepted| !accepted.as_ref().is_err_and(is_empty))
+        // Who has left the queue again is followed by those behind.
+        .filter_map(Result::ok)
+}
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests {
+    use std::net::{TcpListener, TcpStream};
+    use std::sync::atomic::AtomicBool;
+
+    use super::*;
+
+    #[test]
+    fn the_queue_is_emptied_and_nobody_is_waited_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+        listener.set_nonblocking(true).expect("a socket can be told not to wait");
+        let address = listener.local_addr().expect("an address");
+        let waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(address).expect("room in the queue")).collect();
+        let taken: Vec<_> = queued(&listener).map(|(_, peer)| peer).collect();
+        assert_eq!(taken, waiting.iter().map(|stream| stream.local_addr().expect("an address")).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_queue_that_never_empties_is_left_all_the_same() {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+        listener.set_nonblocking(true).expect("a socket can be told not to wait");
+        let address = listener.local_addr().expect("an address");
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            // Relaxed: the flag ends a loop.
+            scope.spawn(|| {
+                while !is_over.load(Ordering::Relaxed) {
+                    let _ = TcpStream::connect(address);
+                }
+            });
+            let mut taken = 0;
+            // Whoever is taken is followed by the next, as if they came faster than they are taken.
+            for _ in queued(&listener) {
+                taken += 1;
+                let _ = TcpStream::connect(address);
+            }
+            is_over.store(true, Ordering::Relaxed);
+            assert!(taken <= BACKLOG_MAX, "{taken}");
+        });
     }
 }

@@ -48,14 +48,18 @@ impl Bell for HeraldBell {
 }
 
 /// Starts a worker.
-pub(super) fn start_worker(number: usize, shop: Arc<Shop>, leaving: watch::Receiver<bool>) -> io::Result<Worker> {
+pub(super) fn start_worker(
+    number: usize,
+    shop: Arc<Shop>,
+    leave_within: watch::Receiver<Option<Duration>>,
+) -> io::Result<Worker> {
     let (deals, dealt) = mpsc::unbounded_channel();
     let busy = Arc::new(AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let room = Arc::clone(&busy);
     let thread = std::thread::Builder::new()
         .name(format!("door-{number}"))
-        .spawn(move || runtime.block_on(work(shop, dealt, room, leaving)))?;
+        .spawn(move || runtime.block_on(work(shop, dealt, room, leave_within)))?;
     Ok(Worker { deals, busy, thread })
 }
 
@@ -74,7 +78,7 @@ async fn work(
     shop: Arc<Shop>,
     mut dealt: mpsc::UnboundedReceiver<Dealt>,
     busy: Arc<AtomicUsize>,
-    mut leaving: watch::Receiver<bool>,
+    mut leave_within: watch::Receiver<Option<Duration>>,
 ) {
     let bell = Arc::new(Notify::new());
     let id = shop.funnel.ledger.desk(Arc::new(HeraldBell(Arc::clone(&bell))));
@@ -83,20 +87,20 @@ async fn work(
     let herald = tokio::spawn(announce(Arc::clone(&desk), bell));
     let sweep = tokio::spawn(sweep(Arc::clone(&desk)));
     let rooms = shop::rooms(Arc::clone(&desk.shop));
-    loop {
+    let grace = loop {
         tokio::select! {
             deal = dealt.recv() => match deal {
                 Some(deal) => drop(tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal))),
-                None => break,
+                None => break Duration::ZERO,
             },
-            _ = leaving.wait_for(|leaving| *leaving) => break,
+            said = leave_within.wait_for(Option::is_some) => break said.ok().and_then(|grace| *grace).unwrap_or_default(),
         }
-    }
+    };
     // What was dealt before the socket closed is answered too.
     while let Ok(deal) = dealt.try_recv() {
         tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal));
     }
-    let _ = tokio::time::timeout(desk.shop.deadlines.drain, leave(&desk)).await;
+    let _ = tokio::time::timeout(grace, leave(&desk)).await;
     herald.abort();
     sweep.abort();
 }
