@@ -19,10 +19,10 @@ use hyper::header::{self, HeaderMap};
 use hyper::{Method, Request, StatusCode, Version};
 use tower_service::Service;
 
-use super::connection::Deadlines;
 use super::identity::{self, IdentityMode};
 use super::payments::Payments;
 use super::problems::Problem;
+use super::pulse::Deadlines;
 use super::reply::{self, Reply, Sheet};
 use super::stream::Streams;
 use super::views::SaleView;

@@ -8,6 +8,7 @@
 //! [`wire::PATIENCE`]), and what must not happen is counted.
 
 mod closing;
+mod connections;
 mod contract;
 mod framing;
 mod home;
