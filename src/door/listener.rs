@@ -13,16 +13,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dashmap::DashMap;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shop::Shop;
 use super::worker::{LEAVING_GRACE, Worker, start_worker};
+use crate::access::address_key;
 
 /// How long accepting rests when the machine has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Most connections that the kernel keeps for us: what tokio asks for when it listens, and the one beyond that Linux adds.
 const BACKLOG_MAX: usize = 1024 + 1;
+
+/// Busier than any worker that lives: one that has died is never the least busy.
+const DEAD: usize = usize::MAX / 2;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -35,20 +40,42 @@ pub struct Caps {
     pub threads: usize,
 }
 
-/// A connection's place: given back when it is dropped.
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    of: IpAddr,
-    places: Arc<DashMap<IpAddr, usize>>,
+/// How many connections each address has: an address as `access` limits it, since who has one of a /64 has all of them.
+#[derive(Default)]
+struct Places(DashMap<u64, usize>);
+
+impl Places {
+    /// One more for this address, unless it has as many as it may; none: no cap.
+    fn take(self: &Arc<Self>, of: IpAddr, cap: Option<usize>) -> Option<Taken> {
+        let of = address_key(of);
+        let mut count = self.0.entry(of).or_insert(0);
+        if cap.is_some_and(|cap| *count >= cap) {
+            return None;
+        }
+        *count += 1;
+        Some(Taken { of, places: Arc::clone(self) })
+    }
 }
 
-impl Drop for Place {
+/// An address's place: given back when it is dropped.
+struct Taken {
+    of: u64,
+    places: Arc<Places>,
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
-        self.places.remove_if_mut(&self.of, |_, count| {
+        self.places.0.remove_if_mut(&self.of, |_, count| {
             *count -= 1;
             *count == 0
         });
     }
+}
+
+/// A connection's place, over all and for its address: given back when it is dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _taken: Taken,
 }
 
 /// A connection that a worker is given.
@@ -61,7 +88,7 @@ pub(super) struct Dealt {
 /// The workers of the public listener.
 pub struct Workers {
     workers: Vec<Worker>,
-    places: Arc<DashMap<IpAddr, usize>>,
+    places: Arc<Places>,
     room: Arc<Semaphore>,
     /// Says how long those inside have, once the house closes.
     leave_within: watch::Sender<Option<Duration>>,
@@ -125,28 +152,17 @@ impl Workers {
     }
 
     fn place(&self, permit: OwnedSemaphorePermit, of: IpAddr) -> Option<Place> {
-        let mut count = self.places.entry(of).or_insert(0);
         let cap = self.caps.connections_per_ip;
-        if cap > 0 && *count >= cap && !self.shop.limits.load().address_rules.trusts(of) {
-            return None;
-        }
-        *count += 1;
-        drop(count);
-        Some(Place { _permit: permit, of, places: Arc::clone(&self.places) })
+        let is_capped = cap > 0 && !self.shop.limits.load().address_rules.trusts(of);
+        let taken = self.places.take(of, is_capped.then_some(cap))?;
+        Some(Place { _permit: permit, _taken: taken })
     }
 
     fn deal(&self, stream: std::net::TcpStream, peer: SocketAddr, place: Place) {
         // An answer is one small write: waiting for more to send would only delay it. Where even that can't be said, the
         // peer has gone.
-        if stream.set_nodelay(true).is_err() {
-            return;
-        }
-        // Relaxed: a worker that looks a little less busy than it is gets one connection more.
-        let least_busy = self.workers.iter().min_by_key(|worker| worker.busy.load(Ordering::Relaxed));
-        if let Some(worker) = least_busy {
-            worker.busy.fetch_add(1, Ordering::Relaxed);
-            // Fails only when the worker has died, and then there is nobody to answer.
-            let _ = worker.deals.send(Dealt { stream, peer, place });
+        if stream.set_nodelay(true).is_ok() {
+            deal_to(&self.workers, Dealt { stream, peer, place });
         }
     }
 
@@ -164,6 +180,22 @@ impl Workers {
     }
 }
 
+/// Gives a connection to the least busy worker that lives; there is nobody to answer it where none does.
+fn deal_to(workers: &[Worker], mut dealt: Dealt) {
+    // Relaxed, here and below: a worker that looks a little less busy than it is gets one connection more.
+    let busy = |worker: &&Worker| worker.busy.load(Ordering::Relaxed);
+    while let Some(worker) = workers.iter().min_by_key(busy).filter(|worker| busy(worker) < DEAD) {
+        worker.busy.fetch_add(1, Ordering::Relaxed);
+        match worker.deals.send(dealt) {
+            Ok(()) => return,
+            Err(SendError(back)) => {
+                dealt = back;
+                worker.busy.store(DEAD, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
 /// Those whom the kernel has accepted for us, from a listener that doesn't wait. No more than fit into its queue: who comes
 /// while it is emptied takes the place of one who was promised nothing.
 fn queued(listener: &std::net::TcpListener) -> impl Iterator<Item = (std::net::TcpStream, SocketAddr)> {
@@ -176,43 +208,4 @@ fn queued(listener: &std::net::TcpListener) -> impl Iterator<Item = (std::net::T
 }
 
 #[cfg(all(test, not(doorbuster_loom)))]
-mod tests {
-    use std::net::{TcpListener, TcpStream};
-    use std::sync::atomic::AtomicBool;
-
-    use super::*;
-
-    #[test]
-    fn the_queue_is_emptied_and_nobody_is_waited_for() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
-        listener.set_nonblocking(true).expect("a socket can be told not to wait");
-        let address = listener.local_addr().expect("an address");
-        let waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(address).expect("room in the queue")).collect();
-        let taken: Vec<_> = queued(&listener).map(|(_, peer)| peer).collect();
-        assert_eq!(taken, waiting.iter().map(|stream| stream.local_addr().expect("an address")).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn a_queue_that_never_empties_is_left_all_the_same() {
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
-        listener.set_nonblocking(true).expect("a socket can be told not to wait");
-        let address = listener.local_addr().expect("an address");
-        let is_over = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            // Relaxed: the flag ends a loop.
-            scope.spawn(|| {
-                while !is_over.load(Ordering::Relaxed) {
-                    let _ = TcpStream::connect(address);
-                }
-            });
-            let mut taken = 0;
-            // Whoever is taken is followed by the next, as if they came faster than they are taken.
-            for _ in queued(&listener) {
-                taken += 1;
-                let _ = TcpStream::connect(address);
-            }
-            is_over.store(true, Ordering::Relaxed);
-            assert!(taken <= BACKLOG_MAX, "{taken}");
-        });
-    }
-}
+mod tests;
