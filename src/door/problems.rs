@@ -249,7 +249,6 @@ fn door(unfit: Unfit) -> Problem {
             "The body must be application/json"
         ),
         Unfit::Timeout => Problem::fixed(StatusCode::REQUEST_TIMEOUT, TIMEOUT).and(Also::Close),
-        Unfit::HeadersTooLarge => Problem::fixed(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, HEADERS_TOO_LARGE),
     }
 }
 
