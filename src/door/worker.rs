@@ -86,15 +86,17 @@ async fn work(
         async move { desk.sweep.keep().await }
     });
     let rooms = shop::rooms(Arc::clone(&desk.shop));
-    let grace = loop {
+    loop {
         tokio::select! {
             deal = dealt.recv() => match deal {
                 Some(deal) => drop(tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal))),
-                None => break Duration::ZERO,
+                None => break,
             },
-            said = leave_within.wait_for(Option::is_some) => break said.ok().and_then(|grace| *grace).unwrap_or_default(),
+            _ = leave_within.wait_for(Option::is_some) => break,
         }
-    };
+    }
+    // Said before nobody dealt any more; never, where the listener broke down: nobody is left to wait for then.
+    let grace = leave_within.wait_for(Option::is_some).await.ok().and_then(|grace| *grace).unwrap_or_default();
     // What was dealt before the socket closed is answered too.
     while let Ok(deal) = dealt.try_recv() {
         tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal));
