@@ -126,7 +126,6 @@ pub(super) fn shop(
         body: server.body_timeout,
         write: server.write_timeout,
         idle: server.idle_timeout,
-        drain: server.drain_timeout,
     };
     let limits = ArcSwap::from_pointee(limits(config));
     Ok(Shop {

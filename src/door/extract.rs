@@ -50,14 +50,7 @@ impl<S: Send + Sync> FromRequest<S> for Whole {
         match Bytes::from_request(request, state).await {
             Ok(bytes) => Ok(Self(bytes)),
             Err(rejection) if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE => Err(Unreadable(Unfit::TooLarge)),
-            // The listener's timeout ends the body with an error of its own kind.
-            Err(rejection) if is_timeout(&rejection) => Err(Unreadable(Unfit::Timeout)),
             Err(_) => Err(Unreadable(Unfit::Malformed)),
         }
     }
-}
-
-fn is_timeout(error: &(dyn std::error::Error + 'static)) -> bool {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.into_iter().any(|cause| cause.is::<tower_http::timeout::TimeoutError>())
 }

@@ -19,11 +19,11 @@ use hyper::{Method, Request, StatusCode, Version};
 use serde_json::error::Category;
 use tower_service::Service;
 
-use super::connection::Deadlines;
 use super::extract::Named;
 use super::identity::{self, IdentityMode};
 use super::payments::Payments;
 use super::problems::Problem;
+use super::pulse::Deadlines;
 use super::reply::{self, Reply, Sheet};
 use super::routes::Route;
 use super::stream::Streams;

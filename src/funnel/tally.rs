@@ -7,6 +7,7 @@
 
 use crossbeam_utils::CachePadded;
 use serde::Serialize;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use utoipa::ToSchema;
 
@@ -64,9 +65,8 @@ impl Tally {
     }
 
     /// Somebody came; what this returns takes the verdict.
-    pub fn attempt(&self) -> Visit<'_> {
-        self.line().attempts.fetch_add(1, Ordering::Relaxed);
-        Visit { tally: Some(self) }
+    pub fn attempt(&self) -> Visit<&Self> {
+        Visit::begin(self)
     }
 
     /// An order that was handed over is won.
@@ -111,11 +111,17 @@ impl Tally {
 /// up while its body was awaited), it counts as refused at the door.
 #[derive(Debug)]
 #[must_use]
-pub struct Visit<'a> {
-    tally: Option<&'a Tally>,
+pub struct Visit<T: Deref<Target = Tally>> {
+    tally: Option<T>,
 }
 
-impl Visit<'_> {
+impl<T: Deref<Target = Tally>> Visit<T> {
+    /// Somebody came.
+    pub fn begin(tally: T) -> Self {
+        tally.line().attempts.fetch_add(1, Ordering::Relaxed);
+        Self { tally: Some(tally) }
+    }
+
     /// It was refused.
     pub fn refused(&mut self, layer: Layer) {
         if let Some(tally) = self.tally.take() {
@@ -138,9 +144,9 @@ impl Visit<'_> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl<T: Deref<Target = Tally>> Drop for Visit<T> {
     fn drop(&mut self) {
-        if let Some(tally) = self.tally {
+        if let Some(tally) = &self.tally {
             tally.count_refused(Layer::Door);
         }
     }

@@ -99,9 +99,7 @@ impl Deadlines {
             let Some(Reverse(Entry { order, .. })) = heap.pop() else { break };
             match (order.state(), order.deadline()) {
                 // A payment has moved it.
-                (OrderState::Held, Some(deadline)) if deadline > now => {
-                    heap.push(Reverse(Entry::of(&order, deadline)))
-                }
+                (OrderState::Held, Some(deadline)) if deadline > now => heap.push(Reverse(Entry::of(&order, deadline))),
                 (OrderState::Held, Some(_)) => due.push(order),
                 _ => {}
             }

@@ -7,6 +7,8 @@
 //! **Invariant:** a test never passes by luck nor fails by slowness: what has to happen is waited for (up to
 //! [`wire::PATIENCE`]), and what must not happen is counted.
 
+mod closing;
+mod connections;
 mod contract;
 mod framing;
 mod home;

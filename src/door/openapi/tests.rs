@@ -82,7 +82,6 @@ fn refusals() -> Vec<Problem> {
         Unfit::TooLarge,
         Unfit::UnsupportedMediaType,
         Unfit::Timeout,
-        Unfit::HeadersTooLarge,
     ];
     let unproven = [
         Unproven::PassRequired,

@@ -2,7 +2,7 @@
 
 use hyper::StatusCode;
 
-use super::{Also, HEADERS_TOO_LARGE, MALFORMED, Problem, TIMEOUT};
+use super::{Also, MALFORMED, Problem, TIMEOUT};
 use crate::funnel::{FieldName, Pointer, Unfit};
 
 pub(super) fn problem(unfit: Unfit) -> Problem {
@@ -40,7 +40,6 @@ pub(super) fn problem(unfit: Unfit) -> Problem {
             "The body must be application/json"
         ),
         Unfit::Timeout => Problem::fixed(StatusCode::REQUEST_TIMEOUT, TIMEOUT).and(Also::Close),
-        Unfit::HeadersTooLarge => Problem::fixed(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, HEADERS_TOO_LARGE),
     }
 }
 
