@@ -11,7 +11,7 @@ use crate::cashier::Unmoved;
 use crate::client::Unproven;
 use crate::clock::WallTime;
 use crate::door::office::problem::Problem as OfficeProblem;
-use crate::door::problems::Problem;
+use crate::door::problems::{Problem, raw};
 use crate::door::routes::Route;
 use crate::door::{attempt, office as office_door, shop as shop_door};
 use crate::funnel::{FieldName, Pointer, Refusal, Unfit};
@@ -188,6 +188,10 @@ async fn the_table_of_codes_is_what_the_doors_answer() {
         let (parts, body) = response.into_parts();
         let bytes = axum::body::to_bytes(body, 65_536).await.expect("a body");
         told.push(known(parts.status.as_u16(), &bytes, |name| parts.headers.contains_key(name)));
+    }
+    for (status, raw) in [(400, &raw::MALFORMED), (408, &raw::TIMEOUT), (431, &raw::HEADERS_TOO_LARGE)] {
+        let body = raw.iter().position(|byte| *byte == b'{').expect("a body");
+        told.push(known(status, &raw[body..], |_| false));
     }
     let forgotten: Vec<_> = codes::ALL.iter().filter(|code| !told.contains(code)).collect();
     assert!(forgotten.is_empty(), "nobody answers {forgotten:?}");
