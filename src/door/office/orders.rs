@@ -34,6 +34,7 @@ use crate::keeper::Unchanged;
 use crate::ledger::export::{ExportFault, Format, export};
 use crate::ledger::orders::{First, OrderFilter, OrderRecord, STRETCH_EVENTS, stretches};
 use crate::order::OrderState;
+use crate::urgency::beside_the_sale;
 
 /// Orders on a page, where nobody says how many.
 pub(in crate::door) const PAGE_ORDERS: u32 = 50;
@@ -176,6 +177,7 @@ pub(super) async fn csv(State(office): Here, RawQuery(text): RawQuery) -> Result
     let reader = office.reader()?;
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
+        beside_the_sale();
         if let Err(fault) = export(&reader, Format::Csv, &filter, &outlet) {
             tracing::error!(%fault, "an export broke off");
             let broken = match fault {

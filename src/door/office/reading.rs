@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::Office;
 use super::problem::Problem;
 use crate::ledger::read::{LedgerReader, ReadFault};
+use crate::urgency::beside_the_sale;
 
 /// Whether somebody still waits for the answer.
 #[derive(Debug, Clone, Default)]
@@ -41,6 +42,7 @@ pub(super) async fn read<T: Send + 'static>(
     let (office, asked) = (Arc::clone(office), asker.0.clone());
     let reading = tokio::task::spawn_blocking(move || {
         let _turn = turn;
+        beside_the_sale();
         read(&office.reader()?, &asked)
     });
     reading.await.map_err(|_| Problem::Internal)?

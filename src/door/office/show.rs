@@ -17,6 +17,7 @@ use super::{Here, Office, comparison};
 use crate::ledger::LedgerState;
 use crate::ledger::audit::AuditReport;
 use crate::sale::Sale;
+use crate::urgency::beside_the_sale;
 
 /// How often the funnel's stream tells: a picture that moves.
 const FRAME_INTERVAL: Duration = Duration::from_millis(500);
@@ -119,6 +120,7 @@ pub(super) async fn audit(State(office): Here) -> Result<Json<AuditReport>, Prob
     let turn = Arc::clone(&office.proving).acquire_owned().await.map_err(|_| Problem::Internal)?;
     let report = tokio::task::spawn_blocking(move || {
         let _turn = turn;
+        beside_the_sale();
         office.reader().and_then(|reader| comparison::prove(&office, &reader))
     });
     Ok(Json(report.await.map_err(|_| Problem::Internal)??))
