@@ -157,6 +157,7 @@ impl Cashier {
             Verdict::Expired => return Err(Unmoved::Expired),
             Verdict::WrongAmount { total } => return Err(Unmoved::WrongAmount { total }),
             Verdict::Confirm => self.queue(slot()?, plain(deciding, MoveKind::Confirmed { late: false })),
+            Verdict::Note => self.queue(slot()?, plain(deciding, MoveKind::PaymentNoted)),
             Verdict::Refund => {
                 let restock = self.rules.refund_restocks;
                 self.queue(slot()?, plain(deciding, MoveKind::Refunded { restock }))

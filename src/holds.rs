@@ -1,11 +1,10 @@
 //! Ends holds when their time has come, and waits with whoever has to.
 //!
-//! **Invariant:** the next holds are ended only when the last ones are stored: a million that end at one moment never
-//! fill the ledger's queue.
+//! **Invariant:** two chunks of holds at most are in the ledger's queue: a million that end at one moment never fill it.
 
 use std::time::Duration;
 
-use crate::cashier::{Cashier, Decision, Done, EXPIRIES_MAX, Unmoved};
+use crate::cashier::{Cashier, Decision, Done, Expiries, Unmoved};
 use crate::clock::Clock;
 
 /// The wall clock may be set at any time, so it is looked at again at least this often.
@@ -17,28 +16,44 @@ const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 /// Ends every hold in its time, until it is dropped.
 pub async fn keep(cashier: &Cashier, clock: &Clock) {
     loop {
-        let expiries = cashier.expire(clock.now().wall);
-        let count = expiries.receipts.len();
-        let mut is_held_up = expiries.is_cut_short;
-        for receipt in expiries.receipts {
-            is_held_up |= receipt.await.is_err();
-        }
-        if count > 0 {
-            tracing::debug!(count, "holds have run out");
-        }
+        let is_held_up = end_due(cashier, clock).await;
         let until_next = match cashier.next_deadline() {
             // The ledger takes nothing for now: not in a busy loop.
             _ if is_held_up => LOOK_AGAIN,
             None => LOOK_AGAIN,
             Some(next) => clock.now().wall.until(next).min(LOOK_AGAIN),
         };
-        if until_next.is_zero() && count == EXPIRIES_MAX {
-            // A storm: the runtime's other tasks get their turn between two chunks.
-            tokio::task::yield_now().await;
-        } else {
-            tokio::time::sleep(until_next.max(Duration::from_millis(1))).await;
-        }
+        tokio::time::sleep(until_next.max(Duration::from_millis(1))).await;
     }
+}
+
+/// Ends all holds that are over, and says whether the ledger took less than that. While one chunk is being stored the next
+/// one is queued, so that the writer needn't wait for us.
+async fn end_due(cashier: &Cashier, clock: &Clock) -> bool {
+    let (mut count, mut is_held_up) = (0, false);
+    let mut stored = Expiries::default();
+    loop {
+        let queued = cashier.expire(clock.now().wall);
+        count += queued.receipts.len();
+        is_held_up |= queued.is_cut_short;
+        for receipt in stored.receipts {
+            is_held_up |= receipt.await.is_err();
+        }
+        let is_over = queued.receipts.is_empty() || is_held_up;
+        stored = queued;
+        if is_over {
+            break;
+        }
+        // A storm: the runtime's other tasks get their turn between two chunks.
+        tokio::task::yield_now().await;
+    }
+    for receipt in stored.receipts {
+        is_held_up |= receipt.await.is_err();
+    }
+    if count > 0 {
+        tracing::debug!(count, "holds have run out");
+    }
+    is_held_up
 }
 
 /// Asks the cashier until nobody else is deciding about the order, for a second at most, and waits until the answer is

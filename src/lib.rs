@@ -51,7 +51,7 @@
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
-//! | [`clock`], `home`, [`metrics`], [`readiness`], `sync` | the basement: every floor's tools, no floor's business |
+//! | [`clock`], `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
 //!
@@ -93,3 +93,4 @@ pub mod readiness;
 pub mod sale;
 pub mod stock;
 mod sync;
+mod urgency;

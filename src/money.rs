@@ -6,6 +6,7 @@ use std::fmt;
 
 use iso_currency::Currency;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// An amount of money that is not negative.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +35,7 @@ pub enum MoneyError {
 }
 
 /// Money as bodies and configuration write it: `{"amount":"129.00","currency":"USD"}`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MoneyText {
     /// A decimal number.

@@ -29,6 +29,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All phases, in the order of a sale's life.
+    pub const ALL: [Self; 4] = [Self::Scheduled, Self::Live, Self::Paused, Self::Ended];
+
     /// The contract's word.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -43,7 +46,7 @@ impl Phase {
     /// The phase of a contract's word.
     #[must_use]
     pub fn of_word(word: &str) -> Option<Self> {
-        [Self::Scheduled, Self::Live, Self::Paused, Self::Ended].into_iter().find(|phase| phase.word() == word)
+        Self::ALL.into_iter().find(|phase| phase.word() == word)
     }
 }
 

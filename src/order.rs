@@ -42,7 +42,8 @@ pub enum OrderState {
 }
 
 impl OrderState {
-    const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired, Self::Refunded];
+    /// All states, in the order in which the ledger's words were made.
+    pub const ALL: [Self; 5] = [Self::Held, Self::Confirmed, Self::Cancelled, Self::Expired, Self::Refunded];
 
     /// The contract's word.
     #[must_use]
@@ -84,7 +85,8 @@ pub enum Stored {
 }
 
 impl Stored {
-    const ALL: [Self; 4] = [Self::Underway, Self::Memory, Self::Disk, Self::Postgres];
+    /// From unsafe to safe.
+    pub const ALL: [Self; 4] = [Self::Underway, Self::Memory, Self::Disk, Self::Postgres];
 
     /// The contract's word; an order that is underway is nowhere yet but in memory.
     #[must_use]

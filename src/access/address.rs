@@ -33,7 +33,8 @@ pub struct AddressRules {
 const IPV4: u64 = 0xffff_ffff_0000_0000;
 
 /// What an address is limited by: IPv4 whole, IPv6 by its /64, which one subscriber has to himself.
-pub(super) fn key(address: IpAddr) -> u64 {
+#[must_use]
+pub fn key(address: IpAddr) -> u64 {
     match address.to_canonical() {
         IpAddr::V4(address) => IPV4 | u64::from(address.to_bits()),
         IpAddr::V6(address) => (address.to_bits() >> 64) as u64,

@@ -25,7 +25,7 @@ use std::time::Duration;
 
 use foldhash::quality::RandomState;
 
-pub use address::{AddressRules, ClientIpHeader};
+pub use address::{AddressRules, ClientIpHeader, key as address_key};
 pub use bucket::{Quota, QuotaError};
 use setting::Setting;
 use table::Table;

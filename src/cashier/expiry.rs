@@ -18,9 +18,9 @@ pub struct Expiries {
     pub is_cut_short: bool,
 }
 
-/// Holds that are ended by one call at most: a quarter of the largest commit, so that a storm of them leaves room for
-/// whoever buys.
-pub const EXPIRIES_MAX: usize = 1024;
+/// Holds that are ended by one call at most: who buys in a storm of them waits for a commit of one or two milliseconds, and
+/// a hundred thousand are still ended within two seconds.
+pub const EXPIRIES_MAX: usize = 256;
 /// When a hold is looked at again whose end somebody was about to prevent.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 

@@ -15,6 +15,7 @@ use std::fmt;
 use hmac::Mac;
 use serde::{Deserialize, Serialize};
 use subtle::ConstantTimeEq;
+use utoipa::ToSchema;
 
 use crate::client::secret::{Keyed, Secret};
 use crate::client::work::{KEY_BYTES, Puzzle, RANDOM_BYTES, begins_with, from_hex, to_hex};
@@ -30,7 +31,7 @@ const ZEROS: &str = "000000";
 const MICROS_PER_SECOND: i64 = 1_000_000;
 
 /// What is to be solved.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Parameters {
     /// The hash; always `SHA-256`.
@@ -50,7 +51,7 @@ pub struct Parameters {
 }
 
 /// A challenge as it goes to the buyer and comes back.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Challenge {
     /// What is to be solved.
@@ -69,7 +70,7 @@ impl Challenge {
 }
 
 /// What the buyer has found.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Solution {
     /// The counter whose key begins with the prefix.
@@ -82,7 +83,7 @@ pub struct Solution {
 }
 
 /// A challenge with its solution: what is redeemed for a pass.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SolvedChallenge {
     /// The challenge, as it was received.

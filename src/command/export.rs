@@ -4,6 +4,7 @@ use std::io;
 
 use crate::cli::ExportArgs;
 use crate::ledger::export::export;
+use crate::ledger::orders::OrderFilter;
 use crate::ledger::read::LedgerReader;
 
 /// Prints the orders on stdout.
@@ -12,6 +13,7 @@ use crate::ledger::read::LedgerReader;
 /// Where not all orders could be printed.
 pub fn run(args: &ExportArgs) -> Result<(), anyhow::Error> {
     let reader = LedgerReader::open(&super::data_dir(&args.data)?)?;
-    export(&reader, args.format, args.sale.as_ref(), io::stdout().lock())?;
+    let filter = OrderFilter { sale: args.sale.clone(), ..OrderFilter::default() };
+    export(&reader, args.format, &filter, io::stdout().lock())?;
     Ok(())
 }

@@ -45,10 +45,13 @@ pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
     let config = load()?.config;
     let relog = begin_logging(&config.server.log)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let exit = runtime.block_on(async {
         let house = House::open(config).await?;
         house.keep(|| load().map(|loaded| loaded.config).map_err(|errors| errors.to_string()), &relog).await
-    })
+    });
+    // Whatever still works on a thread of its own (an audit, say) has lost whom it works for: nobody waits for it.
+    runtime.shutdown_background();
+    exit
 }
 
 fn begin_logging(filter: &str) -> Result<Relog, anyhow::Error> {
@@ -92,7 +95,10 @@ impl House {
         let clock = Clock::system();
         let ledger = OpenLedger::open(wiring::ledger(&config), clock.clone())?;
         let (shop_socket, office_socket) = (bind(config.server.listen).await?, bind(config.server.admin_listen).await?);
-        let secret = Secret::load_or_create(&config.ledger.data_dir)?;
+        let data_dir = &config.ledger.data_dir;
+        // The key lies there even where no ledger has made the directory: `pass issue` reads it.
+        std::fs::create_dir_all(data_dir).with_context(|| format!("can't make {}", data_dir.display()))?;
+        let secret = Secret::load_or_create(data_dir)?;
         let client = Client::new(&secret, wiring::client(&config));
         let access = Access::new(&wiring::access(&config));
         let (tell_broken, broken) = watch::channel(false);
@@ -136,26 +142,13 @@ impl House {
         })
     }
 
-    /// Until a signal or a broken ledger.
+    /// Until a signal or a broken ledger; then closes, unless a second signal ends that too.
     async fn keep(mut self, reload: impl Fn() -> Result<Config, String>, relog: &Relog) -> Result<Exit, anyhow::Error> {
         let mut signals = Signals::new()?;
         announce(self.shop_socket.local_addr()?, self.office_socket.local_addr()?)?;
-        let schedule = tokio::spawn({
-            let keeper = Arc::clone(&self.keeper);
-            async move { keeper.keep_schedule().await }
-        });
-        let ending_holds = tokio::spawn({
-            let (cashier, clock) = (Arc::clone(&self.cashier), self.clock.clone());
-            async move { holds::keep(&cashier, &clock).await }
-        });
-        tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
         let office = door::office_routes(Arc::new(self.office()));
-        let (close_office, closing_office) = watch::channel(false);
-        let deadlines = self.shop.deadlines;
-        let office = tokio::spawn(door::serve_office(self.office_socket, office, deadlines, until(closing_office)));
-        let (close_shop, closing_shop) = watch::channel(false);
-        let (mut broken, socket) = (self.broken.clone(), self.shop_socket);
-        let closing = async {
+        let (leave_within, leaving) = watch::channel(None);
+        let heed = async {
             let ended = loop {
                 tokio::select! {
                     heard = signals.next() => match heard {
@@ -165,35 +158,52 @@ impl House {
                         }
                         Heard::End(ending) => break Some(ending),
                     },
-                    _ = broken.wait_for(|broken| *broken) => break None,
+                    _ = self.broken.wait_for(|broken| *broken) => break None,
                 }
             };
             self.readiness.leave();
-            close_shop.send_replace(true);
-            ended
+            let grace = if ended.is_some() { self.config.server.drain_timeout } else { BROKEN_GRACE };
+            leave_within.send_replace(Some(grace));
+            signals.end().await
         };
-        let (ended, ()) = tokio::join!(closing, self.workers.accept(socket, until(closing_shop)));
-        let grace = if ended.is_some() { self.config.server.drain_timeout } else { BROKEN_GRACE };
+        let work = async {
+            let schedule = tokio::spawn({
+                let keeper = Arc::clone(&self.keeper);
+                async move { keeper.keep_schedule().await }
+            });
+            let ending_holds = tokio::spawn({
+                let (cashier, clock) = (Arc::clone(&self.cashier), self.clock.clone());
+                async move { holds::keep(&cashier, &clock).await }
+            });
+            tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
+            let (close_office, closing_office) = watch::channel(None);
+            let closing = async move {
+                said(closing_office).await;
+            };
+            let office = tokio::spawn(door::serve_office(self.office_socket, office, self.shop.deadlines, closing));
+            self.workers.serve(self.shop_socket, async { said(leaving).await.unwrap_or_default() }).await;
+            close_office.send_replace(Some(()));
+            schedule.abort();
+            ending_holds.abort();
+            // Streams of the dashboard end by themselves; nothing else there is worth a wait.
+            let _ = tokio::time::timeout(BROKEN_GRACE, office).await;
+            let (funnel, courier, shipper) =
+                (Arc::clone(&self.funnel), Arc::clone(&self.courier), self.shipper.clone());
+            tokio::task::spawn_blocking(move || {
+                // First: what he has delivered is written down.
+                courier.leave();
+                funnel.ledger.close();
+                // Last: all that there will ever be is in the ledger.
+                if let Some(shipper) = shipper {
+                    shipper.leave();
+                }
+            })
+            .await
+        };
         tokio::select! {
-            () = self.workers.leave(grace) => {}
-            second = signals.end() => return Ok(Exit(second.exit_code())),
+            closed = work => closed?,
+            second = heed => return Ok(Exit(second.exit_code())),
         }
-        close_office.send_replace(true);
-        schedule.abort();
-        ending_holds.abort();
-        // Streams of the dashboard end by themselves; nothing else there is worth a wait.
-        let _ = tokio::time::timeout(BROKEN_GRACE, office).await;
-        let (funnel, courier, shipper) = (Arc::clone(&self.funnel), Arc::clone(&self.courier), self.shipper.clone());
-        tokio::task::spawn_blocking(move || {
-            // First: what he has delivered is written down.
-            courier.leave();
-            funnel.ledger.close();
-            // Last: all that there will ever be is in the ledger.
-            if let Some(shipper) = shipper {
-                shipper.leave();
-            }
-        })
-        .await?;
         Ok(match self.funnel.ledger.health().state {
             LedgerState::Broken(breakage) => Exit(breakage.exit_code()),
             LedgerState::Writing | LedgerState::Refusing { .. } => Exit::OK,
@@ -215,9 +225,9 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, anyhow::Error> {
     TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))
 }
 
-async fn until(mut closing: watch::Receiver<bool>) {
-    // Whoever would say so is gone: that is closing too.
-    let _ = closing.wait_for(|closing| *closing).await;
+/// What is said, once it is; none: whoever would say it is gone.
+async fn said<T: Copy>(mut saying: watch::Receiver<Option<T>>) -> Option<T> {
+    saying.wait_for(Option::is_some).await.ok().and_then(|said| *said)
 }
 
 #[expect(clippy::print_stdout, reason = "the one line that the contract promises")]

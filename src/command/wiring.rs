@@ -128,7 +128,6 @@ pub(super) fn shop(
         body: server.body_timeout,
         write: server.write_timeout,
         idle: server.idle_timeout,
-        drain: server.drain_timeout,
     };
     let limits = ArcSwap::from_pointee(limits(config));
     Ok(Shop {
@@ -159,7 +158,9 @@ pub(super) fn office(
         credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),
         ledger_dir: ledger_dir(config),
         // One proof at a time: it reads the whole log.
-        proving: tokio::sync::Semaphore::new(1),
+        proving: Arc::new(tokio::sync::Semaphore::new(1)),
+        // Two, so that somebody may look while an export is on its way.
+        reading: Arc::new(tokio::sync::Semaphore::new(2)),
         funnel,
         keeper,
         cashier,

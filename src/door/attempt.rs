@@ -3,7 +3,9 @@
 //!
 //! **Invariant:** every request to the attempt's route is counted once, whatever becomes of it.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -11,17 +13,17 @@ use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
-use super::connection::Pulse;
 use super::problems::Problem;
+use super::pulse::Pulse;
 use super::reply::{self, Reply, Sheet, Told};
 use super::shop::Shop;
 use super::views::OrderView;
+use super::worker::Desk;
 use super::{body, identity};
 use crate::client::PassBuffer;
 use crate::clock::WallTime;
-use crate::funnel::{Attempt, Descent, Refusal, Unfit};
+use crate::funnel::{Attempt, Descent, Layer, Refusal, Tally, Unfit, Visit};
 use crate::ids::{IdempotencyKey, ItemNo, KeyRef, SaleNo};
-use crate::ledger::DeskId;
 use crate::order::{Ack, Order, OrderState};
 use crate::sale::{Aim, Entered, Kept};
 use crate::stock::{Stock, Unavailable, Wanted};
@@ -29,23 +31,69 @@ use crate::stock::{Stock, Unavailable, Wanted};
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// What the path names.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(super) struct Named<'a> {
-    sale: &'a str,
-    sku: &'a str,
+    sale: Cow<'a, str>,
+    sku: Cow<'a, str>,
 }
 
-/// The attempt's route, by hand: `/v1/sales/{sale}/items/{sku}/orders`.
+/// The attempt's route, as the document writes it.
+pub(super) const PATH: &str = "/v1/sales/{sale}/items/{sku}/orders";
+
+/// The attempt's route, by hand: see [`PATH`].
 pub(super) fn named_by(path: &str) -> Option<Named<'_>> {
     let (sale, rest) = path.strip_prefix("/v1/sales/")?.split_once('/')?;
     let sku = rest.strip_prefix("items/")?.strip_suffix("/orders")?;
-    (!sku.contains('/')).then_some(Named { sale, sku })
+    (!sku.contains('/')).then(|| Named { sale: unescaped(sale), sku: unescaped(sku) })
 }
 
-/// An attempt that its head alone doesn't decide.
-#[derive(Debug)]
-pub(super) struct Undecided {
+/// A name as it is meant, where the path says it in escapes, which no id needs. What isn't text names nothing, as it is.
+fn unescaped(name: &str) -> Cow<'_, str> {
+    if !name.contains('%') {
+        return Cow::Borrowed(name);
+    }
+    let mut bytes = Vec::with_capacity(name.len());
+    let mut rest = name.as_bytes();
+    while let [first, after @ ..] = rest {
+        let escaped = match rest {
+            [b'%', high, low, ..] => hex(*high).zip(hex(*low)),
+            _ => None,
+        };
+        (bytes, rest) = match escaped {
+            Some((high, low)) => {
+                bytes.push(high << 4 | low);
+                (bytes, &rest[3..])
+            }
+            None => {
+                bytes.push(*first);
+                (bytes, after)
+            }
+        };
+    }
+    String::from_utf8(bytes).map_or(Cow::Borrowed(name), Cow::Owned)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+/// Where an attempt is counted: its sale's counts, for as long as it takes.
+struct Counts {
+    desk: Arc<Desk>,
     sale: Option<SaleNo>,
+}
+
+impl Deref for Counts {
+    type Target = Tally;
+
+    fn deref(&self) -> &Tally {
+        self.desk.shop.funnel.tallies.of(self.sale)
+    }
+}
+
+/// An attempt that its head alone doesn't decide. It is counted, and refused at the door if nobody decides it.
+pub(super) struct Undecided {
+    visit: Visit<Counts>,
     stands: Stands,
 }
 
@@ -57,18 +105,19 @@ enum Stands {
     WithAnOrder(Arc<Order>, ItemNo),
 }
 
-/// Asks the floors what the head alone can decide, and counts those who are refused.
+/// Asks the floors what the head alone can decide, and counts who asks.
 ///
 /// # Refuses
 /// With the refusal and the time at which it was decided.
 pub(super) fn at_the_head(
-    shop: &Shop,
+    desk: &Arc<Desk>,
     peer: IpAddr,
     parts: &Parts,
-    named: Named<'_>,
+    named: &Named<'_>,
 ) -> Result<Undecided, (Refusal, WallTime)> {
+    let shop = &desk.shop;
     let (funnel, now) = (&shop.funnel, shop.clock.now());
-    let aim = funnel.sales.aim(named.sale, named.sku);
+    let aim = funnel.sales.aim(&named.sale, &named.sku);
     let mut buffer = PassBuffer::default();
     let descent = read_head(shop, peer, parts, aim).map_err(Refusal::from).and_then(|attempt| {
         Ok(match funnel.descend(attempt, &mut buffer, now)? {
@@ -77,10 +126,19 @@ pub(super) fn at_the_head(
         })
     });
     let sale = aim.sale_no();
-    descent.map(|stands| Undecided { sale, stands }).map_err(|refusal| {
-        funnel.tallies.of(sale).refused_at_once(refusal.layer());
-        (refusal, now.wall)
-    })
+    match descent {
+        Ok(stands) => Ok(Undecided { visit: Visit::begin(Counts { desk: Arc::clone(desk), sale }), stands }),
+        Err(refusal) => {
+            funnel.tallies.of(sale).refused_at_once(refusal.layer());
+            Err((refusal, now.wall))
+        }
+    }
+}
+
+/// Counts a request to the attempt's route that isn't even read.
+pub(super) fn count_unfit(shop: &Shop, named: &Named<'_>) {
+    let sale = shop.funnel.sales.aim(&named.sale, &named.sku).sale_no();
+    shop.funnel.tallies.of(sale).refused_at_once(Layer::Door);
 }
 
 fn read_head<'a>(shop: &Shop, peer: IpAddr, parts: &'a Parts, aim: Aim<'a>) -> Result<Attempt<'a>, Unfit> {
@@ -122,12 +180,12 @@ impl<R: Into<Refusal>> From<R> for No {
 
 /// Reads the body, and answers an attempt that its head didn't decide.
 pub(super) async fn decide(
-    (shop, desk, pulse): (&Shop, DeskId, &Pulse),
+    (desk, pulse): (&Desk, &Pulse),
     headers: HeaderMap,
     incoming: Incoming,
-    Undecided { sale, stands }: Undecided,
+    Undecided { mut visit, stands }: Undecided,
 ) -> Reply {
-    let mut visit = shop.funnel.tallies.of(sale).attempt();
+    let shop = &*desk.shop;
     pulse.awaiting_body();
     let quantity = body::read_quantity(&headers, incoming).await;
     pulse.answering();
@@ -139,14 +197,14 @@ pub(super) async fn decide(
             Stands::WithAnOrder(order, item) => {
                 Stock::check_replay(&order, item, quantity)?;
                 // Who comes again isn't told more than what is true of the first answer.
-                shop.funnel.ledger.kept(&order, desk, shop.clock.now().mono).await?;
+                shop.funnel.ledger.kept(&order, desk.id, shop.clock.now().mono).await?;
                 Ok(Yes::Replayed(order))
             }
             Stands::AtTheShelf(kept, key) => {
                 let entered = shop.funnel.sales.recall(&kept)?;
                 let wanted = Wanted { key: key.as_ref().map(IdempotencyKey::as_ref), quantity, ack: shop.funnel.ack };
                 // The body may have taken its time.
-                let taken = shop.funnel.take(&entered, wanted, desk, shop.clock.now());
+                let taken = shop.funnel.take(&entered, wanted, desk.id, shop.clock.now());
                 let (order, receipt) = taken.map_err(|refusal| refused_at_the_shelf(shop, &entered, refusal))?;
                 visit.handed_over();
                 receipt.await?;

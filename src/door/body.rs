@@ -18,7 +18,7 @@ use crate::ids::Quantity;
 pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 
 /// Most units that one attempt may ask for: beyond any real order, far below what sums could overflow.
-const QUANTITY_MAX: u32 = 1_000_000;
+pub(super) const QUANTITY_MAX: u32 = 1_000_000;
 
 /// Reads how many units an attempt wants: one, where it has no body.
 /// The connection's pulse keeps its deadline.

@@ -13,14 +13,21 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dashmap::DashMap;
-use tokio::net::TcpStream;
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::shop::Shop;
 use super::worker::{LEAVING_GRACE, Worker, start_worker};
+use crate::access::address_key;
 
 /// How long accepting rests when the machine has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// Most connections that the kernel keeps for us: what tokio asks for when it listens, and the one beyond that Linux adds.
+const BACKLOG_MAX: usize = 1024 + 1;
+
+/// Busier than any worker that lives: one that has died is never the least busy.
+const DEAD: usize = usize::MAX / 2;
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -33,20 +40,42 @@ pub struct Caps {
     pub threads: usize,
 }
 
-/// A connection's place: given back when it is dropped.
-pub(super) struct Place {
-    _permit: OwnedSemaphorePermit,
-    of: IpAddr,
-    places: Arc<DashMap<IpAddr, usize>>,
+/// How many connections each address has: an address as `access` limits it, since who has one of a /64 has all of them.
+#[derive(Default)]
+struct Places(DashMap<u64, usize>);
+
+impl Places {
+    /// One more for this address, unless it has as many as it may; none: no cap.
+    fn take(self: &Arc<Self>, of: IpAddr, cap: Option<usize>) -> Option<Taken> {
+        let of = address_key(of);
+        let mut count = self.0.entry(of).or_insert(0);
+        if cap.is_some_and(|cap| *count >= cap) {
+            return None;
+        }
+        *count += 1;
+        Some(Taken { of, places: Arc::clone(self) })
+    }
 }
 
-impl Drop for Place {
+/// An address's place: given back when it is dropped.
+struct Taken {
+    of: u64,
+    places: Arc<Places>,
+}
+
+impl Drop for Taken {
     fn drop(&mut self) {
-        self.places.remove_if_mut(&self.of, |_, count| {
+        self.places.0.remove_if_mut(&self.of, |_, count| {
             *count -= 1;
             *count == 0
         });
     }
+}
+
+/// A connection's place, over all and for its address: given back when it is dropped.
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    _taken: Taken,
 }
 
 /// A connection that a worker is given.
@@ -59,9 +88,10 @@ pub(super) struct Dealt {
 /// The workers of the public listener.
 pub struct Workers {
     workers: Vec<Worker>,
-    places: Arc<DashMap<IpAddr, usize>>,
+    places: Arc<Places>,
     room: Arc<Semaphore>,
-    leaving: watch::Sender<bool>,
+    /// Says how long those inside have, once the house closes.
+    leave_within: watch::Sender<Option<Duration>>,
     shop: Arc<Shop>,
     caps: Caps,
 }
@@ -72,77 +102,72 @@ impl Workers {
     /// # Errors
     /// Where the machine has no thread or no runtime to give.
     pub fn start(shop: &Arc<Shop>, caps: Caps) -> io::Result<Self> {
-        let leaving = watch::Sender::new(false);
+        let leave_within = watch::Sender::new(None);
         let workers = (0..caps.threads.max(1))
-            .map(|number| start_worker(number, Arc::clone(shop), leaving.subscribe()))
+            .map(|number| start_worker(number, Arc::clone(shop), leave_within.subscribe()))
             .collect::<io::Result<_>>()?;
         let room = Arc::new(Semaphore::new(caps.connections.min(Semaphore::MAX_PERMITS)));
-        Ok(Self { workers, places: Arc::default(), room, leaving, shop: Arc::clone(shop), caps })
+        Ok(Self { workers, places: Arc::default(), room, leave_within, shop: Arc::clone(shop), caps })
     }
 
-    /// Accepts and deals out connections until `closing` resolves; then those who wait in the kernel's queue are still
-    /// taken, and the socket is closed.
-    pub async fn accept(&self, listener: tokio::net::TcpListener, closing: impl Future<Output = ()>) {
+    /// Accepts and deals out connections until `closing` resolves. Then those who wait in the kernel's queue are still
+    /// taken, the socket is closed, and every connection may finish what it is at for as long as `closing` said; what is
+    /// left then is cut.
+    pub async fn serve(self, listener: tokio::net::TcpListener, closing: impl Future<Output = Duration>) {
         let mut closing = std::pin::pin!(closing);
-        loop {
+        let grace = loop {
             let next = async {
                 let permit = Arc::clone(&self.room).acquire_owned().await;
                 (permit, listener.accept().await)
             };
             tokio::select! {
                 biased;
-                () = &mut closing => break,
-                (permit, accepted) = next => self.deal_or_pause(permit.ok(), accepted).await,
+                grace = &mut closing => break grace,
+                (permit, accepted) = next => match accepted {
+                    Ok((stream, peer)) => self.admit(permit.ok(), stream.into_std(), peer),
+                    // No descriptor, or the peer has gone already: resting costs the second nothing and cures the first.
+                    Err(error) => {
+                        tracing::warn!(%error, "a connection could not be accepted");
+                        tokio::time::sleep(ACCEPT_PAUSE).await;
+                    }
+                },
+            }
+        };
+        // Whoever has been accepted by the kernel has been promised an answer.
+        if let Ok(listener) = listener.into_std() {
+            for (stream, peer) in queued(&listener) {
+                let stream = stream.set_nonblocking(true).map(|()| stream);
+                self.admit(Arc::clone(&self.room).try_acquire_owned().ok(), stream, peer);
             }
         }
-        // Whoever has been accepted by the kernel has been promised an answer.
-        while let Ok(Ok(accepted)) = tokio::time::timeout(Duration::ZERO, listener.accept()).await {
-            self.deal_or_pause(Arc::clone(&self.room).try_acquire_owned().ok(), Ok(accepted)).await;
-        }
+        self.leave(grace).await;
     }
 
-    async fn deal_or_pause(&self, permit: Option<OwnedSemaphorePermit>, accepted: io::Result<(TcpStream, SocketAddr)>) {
-        match accepted {
-            Ok((stream, peer)) => {
-                if let Some(place) = permit.and_then(|permit| self.place(permit, peer.ip())) {
-                    self.deal(stream, peer, place);
-                }
-            }
-            // No descriptor, or the peer has gone already: resting costs the second nothing and cures the first.
-            Err(error) => {
-                tracing::warn!(%error, "a connection could not be accepted");
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+    fn admit(&self, permit: Option<OwnedSemaphorePermit>, stream: io::Result<std::net::TcpStream>, peer: SocketAddr) {
+        // A socket that can't be set up has been closed by its peer, and dropping it is all there is to do.
+        let Ok(stream) = stream else { return };
+        if let Some(place) = permit.and_then(|permit| self.place(permit, peer.ip())) {
+            self.deal(stream, peer, place);
         }
     }
 
     fn place(&self, permit: OwnedSemaphorePermit, of: IpAddr) -> Option<Place> {
-        let mut count = self.places.entry(of).or_insert(0);
         let cap = self.caps.connections_per_ip;
-        if cap > 0 && *count >= cap && !self.shop.limits.load().address_rules.trusts(of) {
-            return None;
-        }
-        *count += 1;
-        drop(count);
-        Some(Place { _permit: permit, of, places: Arc::clone(&self.places) })
+        let is_capped = cap > 0 && !self.shop.limits.load().address_rules.trusts(of);
+        let taken = self.places.take(of, is_capped.then_some(cap))?;
+        Some(Place { _permit: permit, _taken: taken })
     }
 
-    fn deal(&self, stream: TcpStream, peer: SocketAddr, place: Place) {
-        // An answer is one small write: waiting for more to send would only delay it. A socket that can't be set up has
-        // been closed by its peer, and dropping it is all there is to do.
-        let Ok(stream) = stream.set_nodelay(true).and_then(|()| stream.into_std()) else { return };
-        // Relaxed: a worker that looks a little less busy than it is gets one connection more.
-        let least_busy = self.workers.iter().min_by_key(|worker| worker.busy.load(Ordering::Relaxed));
-        if let Some(worker) = least_busy {
-            worker.busy.fetch_add(1, Ordering::Relaxed);
-            // Fails only when the worker has died, and then there is nobody to answer.
-            let _ = worker.deals.send(Dealt { stream, peer, place });
+    fn deal(&self, stream: std::net::TcpStream, peer: SocketAddr, place: Place) {
+        // An answer is one small write: waiting for more to send would only delay it. Where even that can't be said, the
+        // peer has gone.
+        if stream.set_nodelay(true).is_ok() {
+            deal_to(&self.workers, Dealt { stream, peer, place });
         }
     }
 
-    /// Lets every connection finish what it is at, for as long as `grace`; what is left then is cut.
-    pub async fn leave(self, grace: Duration) {
-        self.leaving.send_replace(true);
+    async fn leave(self, grace: Duration) {
+        self.leave_within.send_replace(Some(grace));
         let threads: Vec<_> = self.workers.into_iter().map(|worker| worker.thread).collect();
         let joined = tokio::task::spawn_blocking(move || {
             for thread in threads {
@@ -154,3 +179,33 @@ impl Workers {
         let _ = tokio::time::timeout(grace + LEAVING_GRACE + LEAVING_GRACE, joined).await;
     }
 }
+
+/// Gives a connection to the least busy worker that lives; there is nobody to answer it where none does.
+fn deal_to(workers: &[Worker], mut dealt: Dealt) {
+    // Relaxed, here and below: a worker that looks a little less busy than it is gets one connection more.
+    let busy = |worker: &&Worker| worker.busy.load(Ordering::Relaxed);
+    while let Some(worker) = workers.iter().min_by_key(busy).filter(|worker| busy(worker) < DEAD) {
+        worker.busy.fetch_add(1, Ordering::Relaxed);
+        match worker.deals.send(dealt) {
+            Ok(()) => return,
+            Err(SendError(back)) => {
+                dealt = back;
+                worker.busy.store(DEAD, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// Those whom the kernel has accepted for us, from a listener that doesn't wait. No more than fit into its queue: who comes
+/// while it is emptied takes the place of one who was promised nothing.
+fn queued(listener: &std::net::TcpListener) -> impl Iterator<Item = (std::net::TcpStream, SocketAddr)> {
+    let is_empty = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
+    std::iter::repeat_with(|| listener.accept())
+        .take(BACKLOG_MAX)
+        .take_while(move |accepted| !accepted.as_ref().is_err_and(is_empty))
+        // Who has left the queue again is followed by those behind.
+        .filter_map(Result::ok)
+}
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;

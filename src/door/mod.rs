@@ -8,25 +8,31 @@
 mod attempt;
 mod body;
 mod connection;
+mod extract;
 mod identity;
 mod listener;
 mod office;
+mod openapi;
 mod orders;
 mod pages;
+mod passage;
 mod payments;
 mod problems;
+mod pulse;
 mod reply;
+mod routes;
 mod service;
 mod shop;
 mod stream;
+mod sweep;
 mod views;
 mod worker;
 
-pub use connection::Deadlines;
 pub use identity::IdentityMode;
 pub use listener::{Caps, Workers};
 pub use office::{Credentials, Office, routes as office_routes, serve as serve_office};
 pub use payments::Payments;
+pub use pulse::Deadlines;
 pub use shop::{Limits, Shop};
 pub use stream::Streams;
 

@@ -4,12 +4,13 @@
 
 use std::sync::LazyLock;
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use hyper::header;
 use sha2::{Digest, Sha256};
 
+use super::extract::Named;
 use super::shop::{self, Here};
 use crate::funnel::Unfit;
 
@@ -50,9 +51,10 @@ pub(super) async fn sale(headers: HeaderMap) -> Response {
 
 fn page(headers: &HeaderMap) -> Response {
     let etag = format!("\"{}\"", FRONT.hash);
-    let known = headers.get(header::IF_NONE_MATCH).is_some_and(|tags| {
-        tags.to_str().is_ok_and(|tags| tags.split(',').any(|tag| tag.trim() == etag || tag.trim() == "*"))
-    });
+    // Compared weakly (RFC 9110, 13.1.2): a proxy that compresses weakens the tag.
+    let is_ours = |tag: &str| tag.trim().trim_start_matches("W/") == etag || tag.trim() == "*";
+    let mut tags = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|tags| tags.to_str().ok());
+    let known = tags.any(|tags| tags.split(',').any(is_ours));
     let caching = [(header::CACHE_CONTROL, "public, max-age=60".to_owned()), (header::ETAG, etag)];
     if known {
         return (StatusCode::NOT_MODIFIED, caching).into_response();
@@ -67,7 +69,7 @@ fn page(headers: &HeaderMap) -> Response {
 }
 
 /// An asset: for ever the same under its name.
-pub(super) async fn asset(State(shop): Here, Path(name): Path<String>) -> Response {
+pub(super) async fn asset(State(shop): Here, Named(name): Named<String>) -> Response {
     if name != format!("front.{}.css", STYLE.hash) {
         return shop::refuse(&shop, Unfit::NotFound);
     }

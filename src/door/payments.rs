@@ -1,19 +1,24 @@
 //! `POST /v1/payments`: what the shop or its payment provider says about orders, signed.
 //!
-//! **Invariant:** nothing of a message is believed before its signature is.
+//! Deliberately absent: a limit of rate. A provider's messages come from a few addresses, all of them at once when a sale
+//! is on, and what nobody has signed costs no more than one hash.
+//!
+//! **Invariant:** nothing of a message is believed before its signature is, and without a secret none is even read.
 
 use std::fmt;
 
 use axum::extract::State;
 use axum::response::Response;
 use hyper::StatusCode;
-use serde_json::json;
 
 use super::problems::Problem;
 use super::reply::{self, Sheet};
-use super::shop::{Here, into_response};
+use super::shop::{Here, Shop, into_response};
+use super::views::IgnoredView;
 use super::{body, orders};
+use crate::cashier::Unmoved;
 use crate::clock::WallTime;
+use crate::funnel::Unfit;
 use crate::holds;
 use crate::orders::payment::{self, Ignored, Incoming, Provider, Unaccepted};
 use crate::orders::signature::{Keys, Unsigned};
@@ -35,33 +40,47 @@ impl fmt::Debug for Payments {
 
 /// `POST /v1/payments`
 pub(super) async fn hear(State(shop): Here, request: axum::extract::Request) -> Response {
-    let (parts, incoming) = request.into_parts();
-    let refuse = |problem| into_response(reply::problem(Sheet::default(), problem));
-    let bytes = match body::read_in_time(&parts.headers, incoming, shop.deadlines.body).await {
-        Ok(bytes) => bytes,
-        Err(unfit) => return refuse(Problem::of(unfit.into(), shop.clock.now().wall)),
-    };
-    let now = shop.clock.now().wall;
-    let header = |name: &'static str| parts.headers.get(name).map(|value| value.as_bytes());
+    match heard(&shop, request).await {
+        Ok(answer) => answer,
+        Err(problem) => orders::refused(problem),
+    }
+}
+
+async fn heard(shop: &Shop, request: axum::extract::Request) -> Result<Response, Problem> {
     let Payments { provider, keys } = &shop.payments;
-    let said = match keys {
-        Some(keys) => payment::read(*provider, header, &bytes, now, keys),
-        None => Err(Unaccepted::Unsigned(Unsigned::BadSignature)),
-    };
-    match said {
-        Ok(Incoming::Notice(notice)) => {
-            match holds::decided(|| shop.cashier.notice(&notice, shop.clock.now().wall)).await {
-                Ok(done) => orders::shown(&shop, &done.order),
-                Err(unmoved) => refuse(Problem::unmoved(unmoved, shop.clock.now().wall)),
-            }
-        }
-        Ok(Incoming::Ignored(why)) => {
+    let keys = keys.as_ref().ok_or_else(Problem::signature_invalid)?;
+    let (parts, incoming) = request.into_parts();
+    let now = || shop.clock.now().wall;
+    let unfit = |unfit: Unfit| Problem::of(unfit.into(), now());
+    if !body::is_json(&parts.headers) {
+        return Err(unfit(Unfit::UnsupportedMediaType));
+    }
+    let bytes = body::read_in_time(&parts.headers, incoming, shop.deadlines.body).await.map_err(unfit)?;
+    let header = |name: &'static str| parts.headers.get(name).map(|value| value.as_bytes());
+    let said = payment::read(*provider, header, &bytes, now(), keys);
+    let notice = match said.map_err(|unaccepted| unaccepted_problem(unaccepted, now()))? {
+        Incoming::Notice(notice) => notice,
+        Incoming::Ignored(why) => {
             if why == Ignored::NoOrder {
                 tracing::warn!("a payment message names no order of ours: does the shop hand the order's id on?");
             }
-            into_response(reply::json(Sheet::default(), StatusCode::OK, &json!({ "ignored": true })))
+            let answer = reply::json(Sheet::default(), StatusCode::OK, &IgnoredView { ignored: true });
+            return Ok(into_response(answer));
         }
-        Err(unaccepted) => refuse(unaccepted_problem(unaccepted, now)),
+    };
+    let done = holds::decided(|| shop.cashier.notice(&notice, now())).await;
+    let done = done.map_err(|unmoved| match unmoved {
+        Unmoved::WrongAmount { .. } => Problem::invalid_field(amount_pointer(*provider)),
+        unmoved => Problem::of_unmoved(unmoved, now()),
+    })?;
+    Ok(orders::shown(shop, &done.order))
+}
+
+/// Where the amount stands in a provider's messages.
+fn amount_pointer(provider: Provider) -> &'static str {
+    match provider {
+        Provider::Generic => "/data/amount",
+        Provider::Stripe => "/data/object",
     }
 }
 
@@ -69,7 +88,7 @@ fn unaccepted_problem(unaccepted: Unaccepted, now: WallTime) -> Problem {
     match unaccepted {
         Unaccepted::Unsigned(Unsigned::MissingHeader | Unsigned::BadSignature) => Problem::signature_invalid(),
         Unaccepted::Unsigned(Unsigned::Stale) => Problem::signature_stale(),
-        Unaccepted::Malformed => Problem::of(crate::funnel::Unfit::Malformed.into(), now),
+        Unaccepted::Malformed => Problem::of(Unfit::Malformed.into(), now),
         Unaccepted::InvalidField { pointer } => Problem::invalid_field(&pointer),
     }
 }

@@ -6,16 +6,13 @@
 
 use bytes::Bytes;
 use hyper::StatusCode;
-use serde::Serialize;
 
 use super::reply::whole_seconds;
 use crate::access::{Limit, Throttled};
-use crate::cashier::Unmoved;
 use crate::client::Unproven;
 use crate::clock::WallTime;
-use crate::funnel::{FieldName, Pointer, Refusal, Unfit};
+use crate::funnel::Refusal;
 use crate::ledger::Unwritten;
-use crate::orders::rules::Orphan;
 use crate::sale::NotOnSale;
 use crate::stock::Unavailable;
 
@@ -32,6 +29,8 @@ pub(super) enum Also {
     Allow(&'static str),
     /// That a pass goes into `Authorization`.
     Bearer,
+    /// That the message has to be signed.
+    Signature,
     /// That the connection ends.
     Close,
 }
@@ -58,6 +57,11 @@ macro_rules! body {
 macro_rules! problem {
     ($name:ident, $($part:literal),+) => { Problem::fixed(StatusCode::$name, body!($($part),+)) };
 }
+
+// Below the macros, which they use.
+mod after_the_win;
+mod at_the_door;
+mod written;
 
 /// Answers to requests that hyper turns away by itself, or that never became one: whole, because nothing else writes
 /// them.
@@ -96,7 +100,7 @@ impl Problem {
     /// The answer to this refusal of a request that came at `now`.
     pub(super) fn of(refusal: Refusal, now: WallTime) -> Self {
         match refusal {
-            Refusal::Door(unfit) => door(unfit),
+            Refusal::Door(unfit) => at_the_door::problem(unfit),
             Refusal::Client(unproven) => client(unproven),
             Refusal::Access(throttled) => access(throttled),
             Refusal::Sale(not_on_sale) => sale(not_on_sale, now),
@@ -105,165 +109,10 @@ impl Problem {
         }
     }
 
-    /// An order that isn't there, or isn't this buyer's: one answer for both.
-    pub(super) fn order_not_found() -> Self {
-        problem!(NOT_FOUND, 404, "orders", "order_not_found", "order-not-found", "There is no such order")
-    }
-
-    /// Why an order isn't moved, to whoever may know.
-    pub(super) fn unmoved(unmoved: Unmoved, now: WallTime) -> Self {
-        let not_held =
-            || problem!(CONFLICT, 409, "orders", "order_not_held", "order-not-held", "The order isn't held any more");
-        let expired =
-            || problem!(CONFLICT, 409, "orders", "order_expired", "order-expired", "The order's hold is over");
-        match unmoved {
-            Unmoved::NotFound => Self::order_not_found(),
-            Unmoved::NotHeld => not_held(),
-            Unmoved::Expired => expired(),
-            Unmoved::WrongAmount { .. } => Self::invalid_field("/data/amount"),
-            Unmoved::Orphaned(Orphan::TooLate) => problem!(
-                CONFLICT,
-                409,
-                "orders",
-                "order_expired",
-                "order-expired",
-                "The order's hold is over and no unit is free: the payment has to be refunded",
-                r#","orphaned":true"#
-            ),
-            Unmoved::Orphaned(Orphan::GivenBack | Orphan::PaidTwice) => problem!(
-                CONFLICT,
-                409,
-                "orders",
-                "order_not_held",
-                "order-not-held",
-                "No order waits for this payment: it has to be refunded",
-                r#","orphaned":true"#
-            ),
-            Unmoved::Underway => ledger(Unwritten::Busy, now),
-            Unmoved::Unwritten(unwritten) => ledger(unwritten, now),
-        }
-    }
-
-    /// A message that nobody whom we know has signed.
-    pub(super) fn signature_invalid() -> Self {
-        problem!(
-            UNAUTHORIZED,
-            401,
-            "client",
-            "signature_invalid",
-            "signature-invalid",
-            "The message isn't signed by a key of this shop's"
-        )
-    }
-
-    /// A message that was signed too long ago.
-    pub(super) fn signature_stale() -> Self {
-        problem!(
-            BAD_REQUEST,
-            400,
-            "client",
-            "signature_stale",
-            "signature-stale",
-            "The message was signed more than five minutes from now"
-        )
-    }
-
-    /// A field of a body that only our own people and partners write.
-    pub(super) fn invalid_field(pointer: &str) -> Self {
-        const HEAD: &str = body!(
-            422,
-            "door",
-            "invalid_field",
-            "invalid-field",
-            "A field of the body is missing, unknown, or can't have this value",
-            r#","pointer":"#
-        );
-        // A text can always be written.
-        let pointer = serde_json::to_string(pointer).unwrap_or_default();
-        let body = [HEAD.trim_end_matches('}'), &pointer, "}"].concat();
-        Self { status: StatusCode::UNPROCESSABLE_ENTITY, body: body.into(), also: Also::Nothing }
-    }
-
     /// Our own mistake: the answer that nobody should ever see.
     pub(super) fn internal() -> Self {
         problem!(INTERNAL_SERVER_ERROR, 500, "door", "internal", "internal", "Our mistake")
     }
-
-    /// The buyer's limit, with the live orders that use it up: the one refusal that needs more than numbers.
-    pub(super) fn limit_reached(orders: &[String]) -> Self {
-        #[derive(Serialize)]
-        struct LimitReached<'a> {
-            r#type: &'a str,
-            title: &'a str,
-            status: u16,
-            layer: &'a str,
-            code: &'a str,
-            orders: &'a [String],
-        }
-        let status = StatusCode::CONFLICT;
-        let body = serde_json::to_vec(&LimitReached {
-            r#type: "/problems/limit-reached",
-            title: "This buyer's limit doesn't allow that many units",
-            status: status.as_u16(),
-            layer: "stock",
-            code: "limit_reached",
-            orders,
-        });
-        // Texts and numbers can always be written.
-        body.map_or_else(|_| Self::internal(), |body| Self { status, body: body.into(), also: Also::Nothing })
-    }
-}
-
-fn door(unfit: Unfit) -> Problem {
-    match unfit {
-        Unfit::Malformed => Problem::fixed(StatusCode::BAD_REQUEST, MALFORMED),
-        Unfit::InvalidField { pointer: Pointer::Quantity } => problem!(
-            UNPROCESSABLE_ENTITY,
-            422,
-            "door",
-            "invalid_field",
-            "invalid-field",
-            "quantity must be a whole number from 1 to 1000000",
-            r#","pointer":"/quantity""#
-        ),
-        Unfit::InvalidField { pointer: Pointer::Unknown(name) } => unknown_field(name),
-        Unfit::NotFound => problem!(NOT_FOUND, 404, "door", "not_found", "not-found", "There is nothing here"),
-        Unfit::MethodNotAllowed { allow } => problem!(
-            METHOD_NOT_ALLOWED,
-            405,
-            "door",
-            "method_not_allowed",
-            "method-not-allowed",
-            "This method isn't for this path"
-        )
-        .and(Also::Allow(allow)),
-        Unfit::TooLarge => {
-            problem!(PAYLOAD_TOO_LARGE, 413, "door", "too_large", "too-large", "The body is too large").and(Also::Close)
-        }
-        Unfit::UnsupportedMediaType => problem!(
-            UNSUPPORTED_MEDIA_TYPE,
-            415,
-            "door",
-            "unsupported_media_type",
-            "unsupported-media-type",
-            "The body must be application/json"
-        ),
-        Unfit::Timeout => Problem::fixed(StatusCode::REQUEST_TIMEOUT, TIMEOUT).and(Also::Close),
-        Unfit::HeadersTooLarge => Problem::fixed(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, HEADERS_TOO_LARGE),
-    }
-}
-
-fn unknown_field(name: FieldName) -> Problem {
-    const HEAD: &str = body!(
-        422,
-        "door",
-        "invalid_field",
-        "invalid-field",
-        "The body has a field that isn't known",
-        r#","pointer":"/"#
-    );
-    let body = [HEAD.trim_end_matches('}'), name.as_str(), "\"}"].concat();
-    Problem { status: StatusCode::UNPROCESSABLE_ENTITY, body: body.into(), also: Also::Nothing }
 }
 
 fn client(unproven: Unproven) -> Problem {

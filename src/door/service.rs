@@ -3,7 +3,7 @@
 //! Most answers are known when the call returns: they cost no task, no allocation and no future larger than themselves.
 //! The others are futures of their own.
 //!
-//! **Invariant:** a connection's pulse says that an answer is due from here until the answer is handed to hyper.
+//! **Invariant:** a connection's pulse says that an answer is due from here until hyper has the last byte of it.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -13,17 +13,21 @@ use std::task::{Context, Poll};
 
 use axum::Router;
 use axum::http::HeaderValue;
-use hyper::Request;
+use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::header;
 use hyper::service::Service;
+use hyper::{Request, Response};
 
 use super::attempt;
-use super::connection::Pulse;
+use super::passage::Told;
 use super::problems::Problem;
-use super::reply::{self, Reply, Sheet};
+use super::pulse::Pulse;
+use super::reply::{self, Body, Reply, Sheet};
 use super::shop;
+use super::stream::Endless;
 use super::worker::Desk;
+use crate::funnel::Unfit;
 
 /// Who answers one connection's requests.
 pub(super) struct Reception {
@@ -33,16 +37,19 @@ pub(super) struct Reception {
     peer: IpAddr,
 }
 
+/// What hyper is given.
+type Answer = Response<Told<Body>>;
+
 /// An answer, or what becomes one.
 pub(super) enum Answering {
     /// It is known; none once it has been handed over.
-    Now(Option<Reply>),
+    Now(Option<Answer>),
     /// It takes a body, the ledger or a room behind axum.
-    Later(Pin<Box<dyn Future<Output = Reply> + Send>>),
+    Later(Pin<Box<dyn Future<Output = Answer> + Send>>),
 }
 
 impl Future for Answering {
-    type Output = Result<Reply, Infallible>;
+    type Output = Result<Answer, Infallible>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         match &mut *self {
@@ -62,22 +69,29 @@ impl Reception {
     }
 
     fn attempt(&self, request: Request<Incoming>) -> Answering {
-        let shop = &self.desk.shop;
         let (parts, body) = request.into_parts();
         let Some(named) = attempt::named_by(parts.uri.path()) else {
             return self.room(Request::from_parts(parts, body));
         };
-        match attempt::at_the_head(shop, self.peer, &parts, named) {
+        match attempt::at_the_head(&self.desk, self.peer, &parts, &named) {
             Err((refusal, now)) => self.now(reply::problem(Sheet::wiped(parts.headers), Problem::of(refusal, now))),
             Ok(undecided) => {
                 let (desk, pulse) = (Arc::clone(&self.desk), Arc::clone(&self.pulse));
                 Answering::Later(Box::pin(async move {
-                    let at = (&*desk.shop, desk.id, &*pulse);
-                    let reply = attempt::decide(at, parts.headers, body, undecided).await;
+                    let reply = attempt::decide((&desk, &pulse), parts.headers, body, undecided).await;
                     finished(reply, &desk, &pulse)
                 }))
             }
         }
+    }
+
+    fn unfit(&self, request: Request<Incoming>, unfit: Unfit) -> Answering {
+        let (parts, _) = request.into_parts();
+        if let Some(named) = attempt::named_by(parts.uri.path()) {
+            attempt::count_unfit(&self.desk.shop, &named);
+        }
+        let now = self.desk.shop.clock.now().wall;
+        self.now(reply::problem(Sheet::wiped(parts.headers), Problem::of(unfit.into(), now)))
     }
 
     fn room(&self, request: Request<Incoming>) -> Answering {
@@ -91,7 +105,7 @@ impl Reception {
 }
 
 impl Service<Request<Incoming>> for Reception {
-    type Response = Reply;
+    type Response = Answer;
     type Error = Infallible;
     type Future = Answering;
 
@@ -99,19 +113,24 @@ impl Service<Request<Incoming>> for Reception {
         self.pulse.answering();
         match shop::fit(&request) {
             Ok(()) => self.attempt(request),
-            Err(unfit) => {
-                let now = self.desk.shop.clock.now().wall;
-                self.now(reply::problem(Sheet::default(), Problem::of(unfit.into(), now)))
-            }
+            Err(unfit) => self.unfit(request, unfit),
         }
     }
 }
 
 /// Goes to hyper: the connection's pulse and a closing house have to be told.
-fn finished(mut reply: Reply, desk: &Desk, pulse: &Pulse) -> Reply {
+fn finished(mut reply: Reply, desk: &Desk, pulse: &Arc<Pulse>) -> Answer {
     if desk.shop.readiness.is_leaving() {
         reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
-    pulse.answered();
-    reply
+    if reply.extensions().get::<Endless>().is_some() {
+        pulse.streaming();
+    }
+    reply.map(|body| match body {
+        Either::Left(_) => {
+            pulse.answered();
+            Told::at_once(body)
+        }
+        Either::Right(_) => Told::by_and_by(body, Arc::clone(pulse)),
+    })
 }

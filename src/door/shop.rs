@@ -9,24 +9,26 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
 use http_body_util::Either;
 use hyper::body::Incoming;
 use hyper::header::{self, HeaderMap};
 use hyper::{Method, Request, StatusCode, Version};
+use serde_json::error::Category;
 use tower_service::Service;
 
-use super::connection::Deadlines;
+use super::extract::Named;
 use super::identity::{self, IdentityMode};
 use super::payments::Payments;
 use super::problems::Problem;
+use super::pulse::Deadlines;
 use super::reply::{self, Reply, Sheet};
+use super::routes::Route;
 use super::stream::Streams;
-use super::views::SaleView;
-use super::{body, orders, pages, payments};
+use super::views::{PassView, SaleView, SalesView, TimeView};
+use super::{body, openapi, orders, pages, payments, routes};
 use crate::access::AddressRules;
 use crate::cashier::Cashier;
 use crate::client::{ChallengeMode, SolvedChallenge, Unproven, Unredeemed};
@@ -111,27 +113,32 @@ pub(super) fn fit(request: &Request<Incoming>) -> Result<(), Unfit> {
     }
 }
 
+/// The routes behind axum: all but the attempt's.
+pub(super) fn routes() -> Vec<Route<Arc<Shop>>> {
+    vec![
+        Route::get("/", pages::front),
+        Route::get("/s/{sale}", pages::sale),
+        Route::get("/assets/{name}", pages::asset),
+        Route::get(openapi::PATH, openapi::of_shop),
+        Route::get("/v1/sales", list_sales),
+        Route::get("/v1/sales/{sale}", show_sale),
+        Route::get("/v1/sales/{sale}/events", sale_events),
+        Route::post("/v1/sales/{sale}/challenge", challenge),
+        Route::post("/v1/sales/{sale}/pass", redeem),
+        Route::get("/v1/orders", orders::list),
+        Route::get("/v1/orders/{order}", orders::show),
+        Route::post("/v1/orders/{order}/cancel", orders::cancel),
+        Route::post("/v1/payments", payments::hear),
+        Route::get("/v1/time", time),
+        Route::get("/healthz", healthz),
+        Route::get("/readyz", readyz),
+    ]
+}
+
 /// The rooms behind axum.
 pub(super) fn rooms(shop: Arc<Shop>) -> Router {
-    Router::new()
-        .route("/", get(pages::front))
-        .route("/s/{sale}", get(pages::sale))
-        .route("/assets/{name}", get(pages::asset))
-        .route("/v1/sales", get(list_sales))
-        .route("/v1/sales/{sale}", get(show_sale))
-        .route("/v1/sales/{sale}/events", get(sale_events))
-        .route("/v1/sales/{sale}/challenge", post(challenge))
-        .route("/v1/sales/{sale}/pass", post(redeem))
-        .route("/v1/orders", get(orders::list))
-        .route("/v1/orders/{order}", get(orders::show))
-        .route("/v1/orders/{order}/cancel", post(orders::cancel))
-        .route("/v1/payments", post(payments::hear))
-        .route("/v1/time", get(time))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz))
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .with_state(shop)
+    let router = routes::router(routes()).fallback(not_found);
+    router.method_not_allowed_fallback(method_not_allowed).with_state(shop)
 }
 
 pub(super) type Here = State<Arc<Shop>>;
@@ -166,21 +173,16 @@ fn cached_a_second(mut response: Response) -> Response {
 }
 
 async fn list_sales(State(shop): Here) -> Response {
-    #[derive(serde::Serialize)]
-    struct Listing {
-        server_time: String,
-        sales: Vec<SaleView>,
-    }
     let (now, few) = (shop.clock.now().wall, shop.limits.load().few);
     let sales = shop.funnel.sales.sales().map(|sale| SaleView::of(sale, &shop.funnel, few, now)).collect();
     cached_a_second(into_response(reply::json(
         Sheet::default(),
         StatusCode::OK,
-        &Listing { server_time: now.rfc3339(), sales },
+        &SalesView { server_time: now, sales },
     )))
 }
 
-async fn show_sale(State(shop): Here, Path(id): Path<String>) -> Response {
+async fn show_sale(State(shop): Here, Named(id): Named<String>) -> Response {
     match sale_named(&shop, &id) {
         Ok(sale) => {
             let view = SaleView::of(sale, &shop.funnel, shop.limits.load().few, shop.clock.now().wall);
@@ -190,7 +192,7 @@ async fn show_sale(State(shop): Here, Path(id): Path<String>) -> Response {
     }
 }
 
-async fn sale_events(State(shop): Here, Path(id): Path<String>) -> Response {
+async fn sale_events(State(shop): Here, Named(id): Named<String>) -> Response {
     match sale_named(&shop, &id) {
         Ok(sale) => shop.streams.subscribe(&shop, sale).into_response(),
         Err(refusal) => refuse(&shop, refusal),
@@ -223,7 +225,7 @@ fn opens_soon(shop: &Shop, sale: &Sale, now: WallTime) -> Result<(), NotOnSale> 
 async fn challenge(
     State(shop): Here,
     axum::Extension(peer): axum::Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
 ) -> Response {
     match asked_for(&shop, peer, &headers, &id) {
@@ -239,7 +241,7 @@ async fn challenge(
 async fn redeem(
     State(shop): Here,
     axum::Extension(peer): axum::Extension<Peer>,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     request: axum::extract::Request,
 ) -> Response {
     match redeemed(&shop, peer, &id, request).await {
@@ -256,17 +258,25 @@ async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Req
         ChallengeMode::Off => shop.funnel.client.grant(&sale, now)?,
         ChallengeMode::Pow => {
             let bytes = body::read_in_time(&parts.headers, body, shop.deadlines.body).await?;
+            // Nothing solves nothing, whatever it says it is.
+            if bytes.is_empty() {
+                return Err(Unproven::ChallengeInvalid.into());
+            }
             if !body::is_json(&parts.headers) {
                 return Err(Unfit::UnsupportedMediaType.into());
             }
-            let solved: SolvedChallenge = serde_json::from_slice(&bytes).map_err(|_| Unproven::ChallengeInvalid)?;
+            let solved: SolvedChallenge = serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+                Category::Syntax | Category::Eof | Category::Io => Refusal::from(Unfit::Malformed),
+                // JSON, but no challenge of ours.
+                Category::Data => Unproven::ChallengeInvalid.into(),
+            })?;
             shop.funnel.client.redeem(&sale, &solved, now).map_err(|unredeemed| match unredeemed {
                 Unredeemed::Unproven(unproven) => Refusal::Client(unproven),
                 Unredeemed::Full => Refusal::Ledger(Unwritten::Busy),
             })?
         }
     };
-    let body = serde_json::json!({ "pass": pass.token, "buyer": pass.buyer.as_str(), "expires_at": pass.expires_at.rfc3339() });
+    let body = PassView { pass: &pass.token, buyer: pass.buyer.as_str(), expires_at: pass.expires_at };
     let mut response = into_response(reply::json(Sheet::default(), StatusCode::OK, &body));
     let max_age_s = now.until(pass.expires_at).as_secs();
     let cookie = format!(
@@ -281,11 +291,8 @@ async fn redeemed(shop: &Shop, peer: Peer, id: &str, request: axum::extract::Req
 }
 
 async fn time(State(shop): Here) -> Response {
-    into_response(reply::json(
-        Sheet::default(),
-        StatusCode::OK,
-        &serde_json::json!({ "now": shop.clock.now().wall.rfc3339() }),
-    ))
+    let view = TimeView { now: shop.clock.now().wall };
+    into_response(reply::json(Sheet::default(), StatusCode::OK, &view))
 }
 
 pub(super) async fn healthz() -> Response {

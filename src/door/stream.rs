@@ -4,14 +4,16 @@
 //!
 //! **Invariant:** a listener costs a pointer to the last frame; a slow one skips frames, and none is queued for him.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
-use dashmap::DashMap;
 use hyper::header;
+use parking_lot::Mutex;
 use tokio::sync::watch;
 
 use super::shop::Shop;
@@ -24,18 +26,27 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// How often a silent stream says that it is there: proxies cut streams that are silent for a minute or so.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
+/// Marks an answer that only its listener ends.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Endless;
+
 /// The streams of all sales.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Streams {
-    by_sale: DashMap<SaleNo, watch::Sender<Bytes>>,
+    /// Who tells the listeners of each sale; none once the house closes. Held for a look-up, or for one round of telling.
+    by_sale: Mutex<Option<BTreeMap<SaleNo, watch::Sender<Bytes>>>>,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { by_sale: Mutex::new(Some(BTreeMap::new())) }
+    }
 }
 
 impl Streams {
     /// A stream of one sale, which begins with the frame of now.
     pub(super) fn subscribe(&self, shop: &Shop, sale: &Sale) -> Response {
-        let first = frame(shop, sale);
-        let mut frames = self.by_sale.entry(sale.no()).or_insert_with(|| watch::Sender::new(first)).subscribe();
-        frames.mark_changed();
+        let frames = self.listen(sale.no(), frame(shop, sale));
         let told = futures_util::stream::unfold(frames, |mut frames| async move {
             let bytes = match tokio::time::timeout(PING_INTERVAL, frames.changed()).await {
                 Ok(Ok(())) => frames.borrow_and_update().clone(),
@@ -51,12 +62,37 @@ impl Streams {
             // nginx would keep frames back to fill its buffer.
             (header::HeaderName::from_static("x-accel-buffering"), "no"),
         ];
-        (headers, Body::from_stream(told)).into_response()
+        (Extension(Endless), headers, Body::from_stream(told)).into_response()
     }
 
-    /// Ends every stream.
-    pub(super) fn end(&self) {
-        self.by_sale.clear();
+    /// What one listener hears: this frame first. In a house that closes, nothing after it.
+    fn listen(&self, sale: SaleNo, first: Bytes) -> watch::Receiver<Bytes> {
+        let mut frames = match &mut *self.by_sale.lock() {
+            Some(by_sale) => by_sale.entry(sale).or_insert_with(|| watch::Sender::new(first)).subscribe(),
+            None => watch::Sender::new(first).subscribe(),
+        };
+        frames.mark_changed();
+        frames
+    }
+
+    /// Tells the listeners what has changed; sales without one are forgotten.
+    fn tell(&self, frame_of: impl Fn(SaleNo) -> Option<Bytes>) {
+        let mut by_sale = self.by_sale.lock();
+        let Some(by_sale) = &mut *by_sale else { return };
+        by_sale.retain(|_, frames| frames.receiver_count() > 0);
+        for (sale, frames) in by_sale {
+            let Some(next) = frame_of(*sale) else { continue };
+            frames.send_if_modified(|last| {
+                let is_new = *last != next;
+                *last = next;
+                is_new
+            });
+        }
+    }
+
+    /// Ends every stream, and those that are still to begin.
+    fn end(&self) {
+        *self.by_sale.lock() = None;
     }
 }
 
@@ -65,19 +101,7 @@ pub(super) async fn tell(shop: Arc<Shop>) {
     let mut ticks = tokio::time::interval(FRAME_INTERVAL);
     while !shop.readiness.is_leaving() {
         ticks.tick().await;
-        let numbers: Vec<SaleNo> = shop.streams.by_sale.iter().map(|entry| *entry.key()).collect();
-        for number in numbers {
-            let Some(sale) = shop.funnel.sales.sale(number) else { continue };
-            shop.streams.by_sale.remove_if(&number, |_, frames| frames.receiver_count() == 0);
-            let next = frame(&shop, sale);
-            if let Some(frames) = shop.streams.by_sale.get(&number) {
-                frames.send_if_modified(|last| {
-                    let is_new = *last != next;
-                    *last = next;
-                    is_new
-                });
-            }
-        }
+        shop.streams.tell(|number| shop.funnel.sales.sale(number).map(|sale| frame(&shop, sale)));
     }
     shop.streams.end();
 }
@@ -86,4 +110,41 @@ fn frame(shop: &Shop, sale: &Sale) -> Bytes {
     let view = PulseView::of(sale, &shop.funnel, shop.limits.load().few, shop.clock.now().wall);
     let data = serde_json::to_string(&view).unwrap_or_default();
     format!("event: sale\ndata: {data}\n\n").into()
+}
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests {
+    use super::*;
+
+    const SALE: SaleNo = SaleNo(0);
+
+    /// Everything that a listener hears who stays to the end.
+    async fn heard(mut frames: watch::Receiver<Bytes>) -> Vec<Bytes> {
+        let mut heard = Vec::new();
+        while frames.changed().await.is_ok() {
+            heard.push(frames.borrow_and_update().clone());
+        }
+        heard
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_begins_while_the_house_closes_ends_after_its_first_frame() {
+        let streams = Streams::default();
+        let before = streams.listen(SALE, "first".into());
+        streams.end();
+        let after = streams.listen(SALE, "last".into());
+        assert_eq!(heard(before).await, ["first"]);
+        assert_eq!(heard(after).await, ["last"]);
+    }
+
+    #[tokio::test]
+    async fn listeners_hear_what_changes_and_a_slow_one_only_the_last_of_it() {
+        let streams = Streams::default();
+        let slow = streams.listen(SALE, "one".into());
+        for frame in ["two", "two", "three"] {
+            streams.tell(|_| Some(frame.into()));
+        }
+        streams.end();
+        assert_eq!(heard(slow).await, ["three"]);
+    }
 }

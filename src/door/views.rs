@@ -3,32 +3,38 @@
 use std::fmt::Display;
 
 use serde::{Serialize, Serializer};
+use utoipa::ToSchema;
 
+use super::openapi::words::{PhaseWord, StateWord, StoredWord};
 use crate::clock::WallTime;
 use crate::funnel::Funnel;
 use crate::ids::OrderId;
+use crate::ledger::orders::OrderRecord;
 use crate::money::Money;
 use crate::offer::Phase;
-use crate::order::Order;
+use crate::order::{Order, Stored};
 use crate::sale::Sale;
 
 /// Something whose text goes into the body without a detour.
-fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text<S: Serializer>(value: &impl Display, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(value)
 }
 
-fn as_text_if_any<S: Serializer>(value: &Option<impl Display>, serializer: S) -> Result<S::Ok, S::Error> {
+pub(super) fn as_text_if_any<S: Serializer>(value: &Option<impl Display>, serializer: S) -> Result<S::Ok, S::Error> {
     match value {
         Some(value) => serializer.collect_str(value),
         None => serializer.serialize_none(),
     }
 }
 
-/// Money in the contract's form.
-#[derive(Debug, Serialize)]
-struct MoneyView {
+/// Money: a decimal number with the currency's decimals, and the currency's ISO 4217 code.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Money)]
+pub(super) struct MoneyView {
     #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, pattern = r"^[0-9]+(\.[0-9]+)?$")]
     amount: Money,
+    #[schema(min_length = 3, max_length = 3)]
     currency: &'static str,
 }
 
@@ -38,25 +44,40 @@ impl From<Money> for MoneyView {
     }
 }
 
-/// An order. It borrows everything: a win's answer is one allocation.
-#[derive(Debug, Serialize)]
+/// An order.
+// It borrows everything: a win's answer is one allocation.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Order)]
 pub(super) struct OrderView<'a> {
+    /// Its id.
     #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = "uuid")]
     pub(super) order: OrderId,
     sale: &'a str,
     sku: &'a str,
+    /// Units.
+    #[schema(minimum = 1)]
     quantity: u32,
     buyer: &'a str,
+    #[schema(value_type = StateWord)]
     state: &'static str,
+    /// Of one unit, when it was won. A payment must equal `total`.
     price: MoneyView,
+    /// Of all its units.
     total: MoneyView,
     #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = DateTime)]
     placed_at: WallTime,
+    /// Until when it is or was held; null: it was confirmed at once.
     #[serde(serialize_with = "as_text_if_any")]
+    #[schema(value_type = Option<String>, format = DateTime, required)]
     expires_at: Option<WallTime>,
+    /// How safe it is by now.
+    #[schema(value_type = StoredWord)]
     stored: &'static str,
     /// Only where it is so: it was paid after its hold was over.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     late: Option<bool>,
 }
 
@@ -79,33 +100,110 @@ impl<'a> OrderView<'a> {
             late: order.is_late().then_some(true),
         }
     }
+
+    /// As the ledger has it.
+    pub(super) fn of_record(order: &'a OrderRecord) -> Self {
+        Self {
+            order: order.id,
+            sale: order.sale.as_str(),
+            sku: order.sku.as_str(),
+            quantity: order.quantity.units(),
+            buyer: order.buyer.as_str(),
+            state: order.state.word(),
+            price: order.price.into(),
+            total: order.total().into(),
+            placed_at: order.placed_at,
+            expires_at: order.expires_at,
+            // What is read from the ledger is on disk.
+            stored: Stored::Disk.word(),
+            late: order.is_late.then_some(true),
+        }
+    }
+}
+
+/// Orders.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Orders)]
+pub(super) struct OrdersView<'a> {
+    pub(super) orders: Vec<OrderView<'a>>,
+}
+
+/// A pass: whoever has it is this buyer, in this sale.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Pass)]
+pub(super) struct PassView<'a> {
+    /// For `Authorization: Bearer`; the cookie has it too.
+    pub(super) pass: &'a str,
+    pub(super) buyer: &'a str,
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(super) expires_at: WallTime,
+}
+
+/// What time it is here.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Time)]
+pub(super) struct TimeView {
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(super) now: WallTime,
+}
+
+/// The answer to a payment provider's message that concerns no order.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Ignored)]
+pub(super) struct IgnoredView {
+    pub(super) ignored: bool,
+}
+
+/// All sales.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sales)]
+pub(super) struct SalesView {
+    #[serde(serialize_with = "as_text")]
+    #[schema(value_type = String, format = DateTime)]
+    pub(super) server_time: WallTime,
+    pub(super) sales: Vec<SaleView>,
 }
 
 /// A sale, as everybody sees it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Sale)]
 pub(super) struct SaleView {
     sale: String,
     title: String,
+    #[schema(value_type = PhaseWord)]
     phase: &'static str,
+    /// Null: live at once.
+    #[schema(format = DateTime, required)]
     opens_at: Option<String>,
+    /// Null: until it is ended.
+    #[schema(format = DateTime, required)]
     closes_at: Option<String>,
+    /// For countdowns: what time it is here.
+    #[schema(format = DateTime)]
     server_time: String,
+    /// Units over the whole sale.
+    #[schema(minimum = 1)]
     limit_per_buyer: u32,
     items: Vec<ItemView>,
 }
 
-#[derive(Debug, Serialize)]
-struct ItemView {
+/// An item of a sale.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Item)]
+pub(super) struct ItemView {
     sku: String,
     title: String,
+    /// Of one unit.
     price: MoneyView,
     remaining: Remaining,
 }
 
-/// How many are left, as exactly as the shop wants to say it.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+/// How many are left: a number, or "few" where the shop doesn't want to say it exactly.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(untagged)]
-enum Remaining {
+pub(super) enum Remaining {
     Exactly(u32),
     Roughly(&'static str),
 }

@@ -2,32 +2,28 @@
 //!
 //! **Invariant:** a connection counts as the worker's from being dealt until it has ended, however it ends.
 
-use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Weak};
-use std::task::Poll;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use axum::Router;
-use parking_lot::Mutex;
+use hyper::server::conn::http1;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 
-use super::connection::{End, Pulse, Watched};
+use super::connection;
 use super::listener::Dealt;
 use super::service::Reception;
 use super::shop::{self, Shop};
+use super::sweep::Sweep;
 use crate::ledger::{Bell, DeskId};
 
 /// Largest head of a request: a cookie or two, a long key and a long pass fit several times; proxies pass on as much.
 const HEAD_BYTES_MAX: usize = 8 * 1024;
 /// Most header lines of a request.
 const HEADERS_MAX: usize = 64;
-/// How often deadlines are looked at: a peer gets up to this much more than his deadline.
-const SWEEP_INTERVAL: Duration = Duration::from_millis(250);
 /// How long an idle connection may still send the request that was on its way when the house began to close.
 pub(super) const LEAVING_GRACE: Duration = Duration::from_millis(500);
 
@@ -48,14 +44,18 @@ impl Bell for HeraldBell {
 }
 
 /// Starts a worker.
-pub(super) fn start_worker(number: usize, shop: Arc<Shop>, leaving: watch::Receiver<bool>) -> io::Result<Worker> {
+pub(super) fn start_worker(
+    number: usize,
+    shop: Arc<Shop>,
+    leave_within: watch::Receiver<Option<Duration>>,
+) -> io::Result<Worker> {
     let (deals, dealt) = mpsc::unbounded_channel();
     let busy = Arc::new(AtomicUsize::new(0));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let room = Arc::clone(&busy);
     let thread = std::thread::Builder::new()
         .name(format!("door-{number}"))
-        .spawn(move || runtime.block_on(work(shop, dealt, room, leaving)))?;
+        .spawn(move || runtime.block_on(work(shop, dealt, room, leave_within)))?;
     Ok(Worker { deals, busy, thread })
 }
 
@@ -63,8 +63,8 @@ pub(super) fn start_worker(number: usize, shop: Arc<Shop>, leaving: watch::Recei
 pub(super) struct Desk {
     pub(super) shop: Arc<Shop>,
     pub(super) id: DeskId,
-    tick_ms: Arc<AtomicU64>,
-    pulses: Mutex<Vec<Weak<Pulse>>>,
+    sweep: Sweep,
+    http: http1::Builder,
     busy: Arc<AtomicUsize>,
     /// Rung when a connection ends.
     ended: Notify,
@@ -74,14 +74,17 @@ async fn work(
     shop: Arc<Shop>,
     mut dealt: mpsc::UnboundedReceiver<Dealt>,
     busy: Arc<AtomicUsize>,
-    mut leaving: watch::Receiver<bool>,
+    mut leave_within: watch::Receiver<Option<Duration>>,
 ) {
     let bell = Arc::new(Notify::new());
     let id = shop.funnel.ledger.desk(Arc::new(HeraldBell(Arc::clone(&bell))));
-    let (tick_ms, pulses) = (Arc::new(AtomicU64::new(1)), Mutex::default());
-    let desk = Arc::new(Desk { shop, id, tick_ms, pulses, busy, ended: Notify::new() });
+    let sweep = Sweep::new(shop.deadlines);
+    let desk = Arc::new(Desk { shop, id, sweep, http: http(), busy, ended: Notify::new() });
     let herald = tokio::spawn(announce(Arc::clone(&desk), bell));
-    let sweep = tokio::spawn(sweep(Arc::clone(&desk)));
+    let sweep = tokio::spawn({
+        let desk = Arc::clone(&desk);
+        async move { desk.sweep.keep().await }
+    });
     let rooms = shop::rooms(Arc::clone(&desk.shop));
     loop {
         tokio::select! {
@@ -89,14 +92,16 @@ async fn work(
                 Some(deal) => drop(tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal))),
                 None => break,
             },
-            _ = leaving.wait_for(|leaving| *leaving) => break,
+            _ = leave_within.wait_for(Option::is_some) => break,
         }
     }
+    // Said before nobody dealt any more; never, where the listener broke down: nobody is left to wait for then.
+    let grace = leave_within.wait_for(Option::is_some).await.ok().and_then(|grace| *grace).unwrap_or_default();
     // What was dealt before the socket closed is answered too.
     while let Ok(deal) = dealt.try_recv() {
         tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal));
     }
-    let _ = tokio::time::timeout(desk.shop.deadlines.drain, leave(&desk)).await;
+    let _ = tokio::time::timeout(grace, leave(&desk)).await;
     herald.abort();
     sweep.abort();
 }
@@ -109,29 +114,10 @@ async fn announce(desk: Arc<Desk>, bell: Arc<Notify>) {
     }
 }
 
-/// Keeps the deadlines of the worker's connections.
-async fn sweep(desk: Arc<Desk>) {
-    let began = tokio::time::Instant::now();
-    let mut ticks = tokio::time::interval(SWEEP_INTERVAL);
-    loop {
-        let now_ms = u64::try_from((ticks.tick().await - began).as_millis()).unwrap_or(u64::MAX).saturating_add(1);
-        desk.tick_ms.store(now_ms, Ordering::Relaxed);
-        desk.pulses.lock().retain(|pulse| {
-            let pulse = pulse.upgrade();
-            if let Some(pulse) = &pulse {
-                pulse.check(&desk.shop.deadlines, now_ms);
-            }
-            pulse.is_some()
-        });
-    }
-}
-
 /// Waits until the last connection has ended; those that idle are ended after a moment.
 async fn leave(desk: &Desk) {
     let _ = tokio::time::timeout(LEAVING_GRACE, all_ended(desk)).await;
-    for pulse in desk.pulses.lock().iter().filter_map(Weak::upgrade) {
-        pulse.leave();
-    }
+    desk.sweep.leave();
     all_ended(desk).await;
 }
 
@@ -159,29 +145,19 @@ async fn serve(desk: Arc<Desk>, rooms: Router, dealt: Dealt) {
     let _busy = Busy(&desk);
     let Dealt { stream, peer, place: _place } = dealt;
     let Ok(stream) = TcpStream::from_std(stream) else { return };
-    let pulse = Arc::new(Pulse::new(Arc::clone(&desk.tick_ms)));
-    desk.pulses.lock().push(Arc::downgrade(&pulse));
+    let pulse = desk.sweep.begin();
     let reception = Reception::new(Arc::clone(&desk), Arc::clone(&pulse), rooms, peer.ip());
-    let mut connection = hyper::server::conn::http1::Builder::new()
-        .header_read_timeout(None)
+    connection::serve(&desk.http, stream, &pulse, reception).await;
+}
+
+fn http() -> http1::Builder {
+    let mut http = http1::Builder::new();
+    http.header_read_timeout(None)
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
-        .writev(false)
-        .serve_connection(Watched::new(stream, Arc::clone(&pulse)), reception);
-    let ended = poll_fn(|context| {
-        loop {
-            // An error is a peer that broke off or sent what can't be read: it has been answered, or can't be.
-            if Pin::new(&mut connection).poll(context).is_ready() {
-                return Poll::Ready(None);
-            }
-            match pulse.poll_end(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(End::Leaving) => Pin::new(&mut connection).graceful_shutdown(),
-                Poll::Ready(End::Overdue) => return Poll::Ready(Some(End::Overdue)),
-            }
-        }
-    });
-    if ended.await.is_some() && pulse.owes_a_timeout() {
-        connection.into_parts().io.tell_timeout();
-    }
+        // Who has said all that he has to say still wants to know what came of it. Nothing is read while an answer is due:
+        // a peer that has gone altogether shows when it is written.
+        .half_close(true)
+        .writev(false);
+    http
 }

@@ -86,11 +86,16 @@ impl Funnel {
         ack: Ack,
         on_broken: Box<dyn Fn(&str) + Send>,
     ) -> Result<Self, LedgerFault> {
-        let (stock, orders, tallies) =
-            (Arc::new(Stock::new()), Arc::new(Book::default()), Arc::new(Tallies::default()));
+        let (stock, tallies) = (Arc::new(Stock::new()), Arc::new(Tallies::default()));
+        let orders = Arc::new(Book::of(recovered.orders.len()));
         let sales = Arc::new(Catalog::default());
-        for sale in recovered.sales {
-            stock.add_sale(sale.no);
+        // One order a buyer, nearly always.
+        let mut buyers = vec![0; recovered.sales.len()];
+        for order in &recovered.orders {
+            buyers[order.terms.sale.index()] += 1;
+        }
+        for (sale, buyers) in recovered.sales.into_iter().zip(buyers) {
+            stock.add_sale_of(sale.no, buyers);
             tallies.add_sale();
             sales.add(sale.terms, sale.phase, []);
         }
@@ -100,10 +105,11 @@ impl Funnel {
                 sales.add_items(sale, [item.terms]);
             }
         }
-        for order in recovered.orders {
-            stock.restore(Arc::clone(&order));
-            orders.enter(order);
-        }
+        // At once, and from both ends, so that the two don't count references to the same orders at the same moment.
+        std::thread::scope(|scope| {
+            scope.spawn(|| recovered.orders.iter().rev().for_each(|order| orders.enter(Arc::clone(order))));
+            recovered.orders.iter().for_each(|order| stock.restore(Arc::clone(order)));
+        });
         for (order, payment) in recovered.moves.payments {
             orders.note_payment(order, payment);
         }

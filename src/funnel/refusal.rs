@@ -64,8 +64,6 @@ pub enum Unfit {
     UnsupportedMediaType,
     /// It came too slowly.
     Timeout,
-    /// Its head is larger than this server takes.
-    HeadersTooLarge,
 }
 
 /// Which field of an attempt's body is meant.

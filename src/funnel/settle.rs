@@ -89,10 +89,9 @@ impl Settlement {
                 } else {
                     stock.confirm(order);
                 }
-                if let Some(payment) = moved.payment() {
-                    self.orders.note_payment(terms.id, payment.clone());
-                }
+                self.note_payment(moved);
             }
+            MoveKind::PaymentNoted => self.note_payment(moved),
             MoveKind::Cancelled => stock.take_back(order, OrderState::Held),
             MoveKind::Expired => {
                 stock.strike(terms.sale, terms.buyer.as_ref(), Some(moved.at()));
@@ -106,6 +105,12 @@ impl Settlement {
                 stock.write_off(order);
             }
             MoveKind::PaymentStarted | MoveKind::PaymentFailed | MoveKind::PaymentOrphaned => {}
+        }
+    }
+
+    fn note_payment(&self, moved: &Move) {
+        if let Some(payment) = moved.payment() {
+            self.orders.note_payment(moved.order().terms.id, payment.clone());
         }
     }
 

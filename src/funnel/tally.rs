@@ -7,7 +7,9 @@
 
 use crossbeam_utils::CachePadded;
 use serde::Serialize;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
+use utoipa::ToSchema;
 
 use super::refusal::Layer;
 use crate::home::home;
@@ -63,9 +65,8 @@ impl Tally {
     }
 
     /// Somebody came; what this returns takes the verdict.
-    pub fn attempt(&self) -> Visit<'_> {
-        self.line().attempts.fetch_add(1, Ordering::Relaxed);
-        Visit { tally: Some(self) }
+    pub fn attempt(&self) -> Visit<&Self> {
+        Visit::begin(self)
     }
 
     /// An order that was handed over is won.
@@ -110,11 +111,17 @@ impl Tally {
 /// up while its body was awaited), it counts as refused at the door.
 #[derive(Debug)]
 #[must_use]
-pub struct Visit<'a> {
-    tally: Option<&'a Tally>,
+pub struct Visit<T: Deref<Target = Tally>> {
+    tally: Option<T>,
 }
 
-impl Visit<'_> {
+impl<T: Deref<Target = Tally>> Visit<T> {
+    /// Somebody came.
+    pub fn begin(tally: T) -> Self {
+        tally.line().attempts.fetch_add(1, Ordering::Relaxed);
+        Self { tally: Some(tally) }
+    }
+
     /// It was refused.
     pub fn refused(&mut self, layer: Layer) {
         if let Some(tally) = self.tally.take() {
@@ -137,9 +144,9 @@ impl Visit<'_> {
     }
 }
 
-impl Drop for Visit<'_> {
+impl<T: Deref<Target = Tally>> Drop for Visit<T> {
     fn drop(&mut self) {
-        if let Some(tally) = self.tally {
+        if let Some(tally) = &self.tally {
             tally.count_refused(Layer::Door);
         }
     }
@@ -205,7 +212,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// The contract's funnel object.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "the members are the contract's")]
 pub struct FunnelReport {
     pub attempts: u64,
@@ -217,7 +224,7 @@ pub struct FunnelReport {
 }
 
 /// Refusals by floor, from the top down.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 #[expect(missing_docs, reason = "the members are the contract's")]
 pub struct RefusedReport {
     pub door: u64,

@@ -209,7 +209,7 @@ fn move_order(connection: &Connection, moved: &Move) -> Result<(), WriteError> {
                late = max(late, ?4), payment = coalesce(?5, payment)";
     let is_late = moved.kind() == MoveKind::Confirmed { late: true };
     // What has paid, not what has been tried.
-    let payment = if matches!(moved.kind(), MoveKind::Confirmed { .. }) { moved.payment() } else { None };
+    let payment = moved.payment().filter(|_| moved.kind().is_paid());
     connection.prepare_cached(sql)?.execute(params![
         moved.order().noted_seq(),
         to.word(),

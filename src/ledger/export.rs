@@ -14,15 +14,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::orders::{OrderFilter, OrderRecord};
+use super::orders::{First, OrderFilter, OrderRecord, stretches};
 use super::read::{LedgerReader, ReadFault};
 use crate::clock::WallTime;
 use crate::ids::{PaymentId, SaleId};
 use crate::money::MoneyText;
 use crate::order::Stored;
-
-/// Orders in one read transaction: some milliseconds, and half a megabyte of memory.
-const CHUNK_ORDERS: u32 = 1_000;
 
 /// The CSV's first line. Amounts share one column for their currency.
 const HEADER: &str =
@@ -51,35 +48,22 @@ pub enum ExportFault {
     Write(#[source] io::Error),
 }
 
-/// Writes all orders, or one sale's, oldest first, and says how many there were. A reader that has seen enough and goes
-/// away ends the export quietly.
+/// Writes all orders that pass the filter, oldest first, and says how many there were. A reader that has seen enough and
+/// goes away ends the export quietly; who may have gone without a word is asked by a flush after each chunk.
 ///
 /// # Errors
 /// [`ExportFault`]; what was written before stays written.
 pub fn export(
     reader: &LedgerReader,
     format: Format,
-    sale: Option<&SaleId>,
+    filter: &OrderFilter,
     out: impl Write,
 ) -> Result<u64, ExportFault> {
-    if let Some(sale) = sale
+    if let Some(sale) = &filter.sale
         && !reader.has_sale(sale)?
     {
         return Err(ExportFault::UnknownSale(sale.clone()));
     }
-    filtered(reader, format, &OrderFilter { sale: sale.cloned(), ..OrderFilter::default() }, out)
-}
-
-/// The same, of the orders that pass a filter.
-///
-/// # Errors
-/// [`ExportFault`].
-pub fn filtered(
-    reader: &LedgerReader,
-    format: Format,
-    filter: &OrderFilter,
-    out: impl Write,
-) -> Result<u64, ExportFault> {
     let mut export = Export { out, format, orders: 0 };
     match export.run(reader, filter) {
         Err(ExportFault::Write(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(export.orders),
@@ -96,26 +80,24 @@ struct Export<W> {
 
 impl<W: Write> Export<W> {
     fn run(&mut self, reader: &LedgerReader, filter: &OrderFilter) -> Result<(), ExportFault> {
-        let last = reader.last_seq()?;
-        let mut after = 0;
         let mut lines = Vec::new();
         if self.format == Format::Csv {
             lines.extend_from_slice(HEADER.as_bytes());
         }
-        loop {
-            let orders = reader.orders(filter, after, CHUNK_ORDERS)?;
-            for order in orders.iter().take_while(|order| order.seq <= last) {
-                write_order(self.format, order, &mut lines).map_err(ExportFault::Write)?;
+        for events in stretches(1, reader.last_seq()?, First::Oldest) {
+            for order in reader.orders(filter, events, First::Oldest, u32::MAX)? {
+                write_order(self.format, &order, &mut lines).map_err(ExportFault::Write)?;
                 self.orders += 1;
             }
-            self.out.write_all(&lines).map_err(ExportFault::Write)?;
-            lines.clear();
-            match orders.last() {
-                Some(order) if order.seq < last => after = order.seq,
-                _ => break,
-            }
+            self.send(&mut lines)?;
         }
-        self.out.flush().map_err(ExportFault::Write)
+        self.send(&mut lines)
+    }
+
+    fn send(&mut self, lines: &mut Vec<u8>) -> Result<(), ExportFault> {
+        let sent = self.out.write_all(lines).and_then(|()| self.out.flush());
+        lines.clear();
+        sent.map_err(ExportFault::Write)
     }
 }
 
@@ -131,7 +113,7 @@ fn write_order(format: Format, order: &OrderRecord, lines: &mut Vec<u8>) -> io::
 
 /// An order as a line of JSON: the body of the public API.
 #[derive(Debug, Serialize)]
-pub struct OrderLine<'a> {
+struct OrderLine<'a> {
     order: String,
     sale: &'a str,
     sku: &'a str,
@@ -152,9 +134,7 @@ pub struct OrderLine<'a> {
 }
 
 impl<'a> OrderLine<'a> {
-    /// The order as a line shows it.
-    #[must_use]
-    pub fn of(order: &'a OrderRecord) -> Self {
+    fn of(order: &'a OrderRecord) -> Self {
         Self {
             order: order.id.to_string(),
             sale: order.sale.as_str(),

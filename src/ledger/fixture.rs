@@ -268,6 +268,7 @@ impl LedgerFixture {
         let (late, written_off) = (says("\"late\":true"), says("\"restock\":false"));
         let (state, [held, sold, stock]) = match kind {
             EventKind::OrderConfirmed => ("confirmed", [late - 1, 1, 0]),
+            EventKind::PaymentNoted => ("confirmed", [0; 3]),
             EventKind::OrderCancelled => ("cancelled", [-1, 0, 0]),
             EventKind::OrderExpired => ("expired", [-1, 0, 0]),
             EventKind::OrderRefunded => ("refunded", [0, -1, -written_off]),
@@ -281,7 +282,7 @@ impl LedgerFixture {
         let sql = "INSERT INTO order_states SELECT seq, ?2, ?3, ?4, ?5 FROM events \
                    WHERE order_id = ?1 AND kind = 'order.placed' LIMIT 1 ON CONFLICT (seq) DO UPDATE SET state = ?2, \
                    expires_at_us = coalesce(?3, expires_at_us), late = max(late, ?4), payment = coalesce(?5, payment)";
-        let payment = payment.flatten().filter(|_| kind == EventKind::OrderConfirmed);
+        let payment = payment.flatten().filter(|_| matches!(kind, EventKind::OrderConfirmed | EventKind::PaymentNoted));
         let values = params![row.order_id, state, row.expires_at_us, late, payment];
         self.connection.execute(sql, values).expect(sql);
     }

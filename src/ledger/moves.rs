@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+use utoipa::ToSchema;
 
 use super::Outcome;
 use super::row::EventKind;
@@ -34,6 +35,8 @@ pub enum MoveKind {
     PaymentStarted,
     /// The buyer has tried to pay, and has not.
     PaymentFailed,
+    /// It was confirmed before without a payment; this is the one.
+    PaymentNoted,
     /// There is money, and no order that it could pay.
     PaymentOrphaned,
 }
@@ -49,6 +52,7 @@ impl MoveKind {
             Self::Refunded { .. } => EventKind::OrderRefunded,
             Self::PaymentStarted => EventKind::PaymentStarted,
             Self::PaymentFailed => EventKind::PaymentFailed,
+            Self::PaymentNoted => EventKind::PaymentNoted,
             Self::PaymentOrphaned => EventKind::PaymentOrphaned,
         }
     }
@@ -57,13 +61,18 @@ impl MoveKind {
     #[must_use]
     pub fn to(self) -> Option<OrderState> {
         match self {
-            Self::Confirmed { .. } => Some(OrderState::Confirmed),
+            Self::Confirmed { .. } | Self::PaymentNoted => Some(OrderState::Confirmed),
             Self::Cancelled => Some(OrderState::Cancelled),
             Self::Expired => Some(OrderState::Expired),
             Self::Refunded { .. } => Some(OrderState::Refunded),
             Self::PaymentStarted | Self::PaymentFailed => Some(OrderState::Held),
             Self::PaymentOrphaned => None,
         }
+    }
+
+    /// Whether the payment that it names is what has paid for the order.
+    pub(crate) fn is_paid(self) -> bool {
+        matches!(self, Self::Confirmed { .. } | Self::PaymentNoted)
     }
 
     /// What it changes in the totals of the order's item.
@@ -75,7 +84,7 @@ impl MoveKind {
             Self::Cancelled | Self::Expired => Shift { held: -units, sold: 0, stock: 0 },
             Self::Refunded { restock: true } => Shift { held: 0, sold: -units, stock: 0 },
             Self::Refunded { restock: false } => Shift { held: 0, sold: -units, stock: -units },
-            Self::PaymentStarted | Self::PaymentFailed | Self::PaymentOrphaned => Shift::default(),
+            Self::PaymentStarted | Self::PaymentFailed | Self::PaymentNoted | Self::PaymentOrphaned => Shift::default(),
         }
     }
 }
@@ -96,7 +105,7 @@ impl Shift {
 }
 
 /// Who wants it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum By {
     /// Whose order it is.
@@ -277,6 +286,7 @@ impl MoveDetail {
             EventKind::OrderRefunded => self.restock.map(|restock| MoveKind::Refunded { restock }),
             EventKind::PaymentStarted => Some(MoveKind::PaymentStarted),
             EventKind::PaymentFailed => Some(MoveKind::PaymentFailed),
+            EventKind::PaymentNoted => Some(MoveKind::PaymentNoted),
             EventKind::PaymentOrphaned => Some(MoveKind::PaymentOrphaned),
             _ => None,
         }

@@ -1,14 +1,18 @@
-//! Orders as the ledger shows them: listed, filtered, found by id.
+//! Orders as the ledger shows them: listed, filtered, with what became of each.
 //!
 //! Deliberately absent: an index. The log is written far more often than it is searched, and a random-keyed index costs
 //! the writer several times what the log does. The running shop finds an order by id in memory; these reads serve
-//! administrators and exports.
+//! administrators and exports. They walk the log stretch by stretch ([`stretches`]), each in a read transaction of its
+//! own.
 //!
 //! **Invariant:** an order is shown whole or reported as damaged: no cell is guessed.
 
+use std::ops::RangeInclusive;
+
 use rusqlite::{OptionalExtension, Row};
 
-use super::read::{LedgerReader, ReadFault};
+use super::moves::MoveDetail;
+use super::read::{BadCell, LedgerReader, ReadFault, StoredRow};
 use crate::clock::WallTime;
 use crate::ids::{BuyerId, BuyerRef, IdempotencyKey, KeyRef, OrderId, PaymentId, Quantity, SaleId, Sku};
 use crate::money::Money;
@@ -17,11 +21,47 @@ use crate::order::{Ack, OrderState};
 const SELECT: &str = "SELECT seq, order_id, sale, sku, buyer, idempotency_key, quantity, price_minor, currency, \
      state, placed_at_us, expires_at_us, ack, stored_at_us, late, payment FROM orders";
 
-/// The statement that reads a page: `?1` after which event, `?2`–`?4` the filter's sale, state and buyer, `?5` how many.
-pub(super) fn page() -> String {
+const HISTORY: &str = "SELECT seq, at_us, kind, sale, item, order_id, buyer, idempotency_key, quantity, price_minor, \
+     placed_at_us, expires_at_us, ack, detail, hash FROM events WHERE seq >= ?1 AND seq <= ?2 AND order_id = ?3 ORDER BY seq";
+
+/// Events in one read transaction: a millisecond or two, and half a megabyte where all are orders.
+pub const STRETCH_EVENTS: i64 = 1_000;
+
+/// Which end of the log comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum First {
+    /// The oldest events.
+    Oldest,
+    /// The newest ones.
+    Newest,
+}
+
+/// The log from event `from` to event `to`, cut into what one read transaction looks at.
+pub fn stretches(from: i64, to: i64, first: First) -> impl Iterator<Item = RangeInclusive<i64>> {
+    // An empty log, or a place behind its end, is no stretch at all.
+    let count = to.saturating_sub(from).saturating_add(STRETCH_EVENTS) / STRETCH_EVENTS;
+    (0..count.max(0)).map(move |nth| match first {
+        First::Oldest => {
+            let begin = from + nth * STRETCH_EVENTS;
+            begin..=to.min(begin + STRETCH_EVENTS - 1)
+        }
+        First::Newest => {
+            let end = to - nth * STRETCH_EVENTS;
+            from.max(end - STRETCH_EVENTS + 1)..=end
+        }
+    })
+}
+
+/// The statement that reads a stretch: `?1` and `?2` its first and last event, `?3`–`?6` the filter's sale, state, buyer
+/// and sku, `?7` how many at most.
+pub(super) fn stretch(first: First) -> String {
+    let direction = match first {
+        First::Oldest => "ASC",
+        First::Newest => "DESC",
+    };
     format!(
-        "{SELECT} WHERE seq > ?1 AND (?2 IS NULL OR sale = ?2) AND (?3 IS NULL OR state = ?3) \
-         AND (?4 IS NULL OR buyer = ?4) ORDER BY seq LIMIT ?5"
+        "{SELECT} WHERE seq >= ?1 AND seq <= ?2 AND (?3 IS NULL OR sale = ?3) AND (?4 IS NULL OR state = ?4) \
+         AND (?5 IS NULL OR buyer = ?5) AND (?6 IS NULL OR sku = ?6) ORDER BY seq {direction} LIMIT ?7"
     )
 }
 
@@ -100,21 +140,6 @@ impl OrderRecord {
     }
 }
 
-/// One event of an order's history.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Its number in the log.
-    pub seq: i64,
-    /// Its time.
-    pub at: WallTime,
-    /// What happened: a word of [`super::row::EventKind`].
-    pub kind: String,
-    /// Until when the order is held from then on.
-    pub expires_at: Option<WallTime>,
-    /// JSON: by whom, and what rare kinds carry.
-    pub detail: Option<String>,
-}
-
 /// Which orders are wanted; what is none lets all through.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OrderFilter {
@@ -124,21 +149,61 @@ pub struct OrderFilter {
     pub state: Option<OrderState>,
     /// Only this buyer's.
     pub buyer: Option<BuyerId>,
+    /// Only this item's, in whichever sale.
+    pub sku: Option<Sku>,
+}
+
+/// One event of an order's life, as the log has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderEvent {
+    /// Its number.
+    pub seq: i64,
+    /// When the writer took it over.
+    pub at: WallTime,
+    /// What happened, in the ledger's word.
+    pub kind: String,
+    /// Until when the order is held from now on, where that changes or begins.
+    pub expires_at: Option<WallTime>,
+    /// How it came to it; none for the win.
+    pub detail: Option<MoveDetail>,
+}
+
+impl OrderEvent {
+    fn of(row: &StoredRow<'_>) -> Result<Self, ReadFault> {
+        let seq = row.seq;
+        let damaged = |what| ReadFault::Order { seq, what };
+        let event = row.event.as_ref().map_err(|BadCell(what)| damaged(what))?;
+        let detail = event.detail.map(serde_json::from_str).transpose();
+        Ok(Self {
+            seq,
+            at: WallTime::from_micros(event.at_us),
+            kind: event.kind.into(),
+            expires_at: event.expires_at_us.map(WallTime::from_micros),
+            detail: detail.map_err(|_| damaged("not a move's detail"))?,
+        })
+    }
 }
 
 impl LedgerReader {
-    /// The first `limit` orders behind event `after_seq` that pass the filter, oldest first. 0 begins at the beginning;
-    /// the last one's `seq` continues. A filter that lets few through reads the log until it has found them.
+    /// The orders that were won in a stretch of the log and pass the filter, `limit` of them at most.
     ///
     /// # Errors
-    /// [`ReadFault`] where SQLite cannot read them, or one is damaged.
-    pub fn orders(&self, filter: &OrderFilter, after_seq: i64, limit: u32) -> Result<Vec<OrderRecord>, ReadFault> {
-        let mut statement = self.connection.prepare_cached(&page())?;
+    /// [`ReadFault`] where SQLite cannot read it, or an order is damaged.
+    pub fn orders(
+        &self,
+        filter: &OrderFilter,
+        events: RangeInclusive<i64>,
+        first: First,
+        limit: u32,
+    ) -> Result<Vec<OrderRecord>, ReadFault> {
+        let mut statement = self.connection.prepare_cached(&stretch(first))?;
         let mut rows = statement.query((
-            after_seq,
+            events.start(),
+            events.end(),
             filter.sale.as_ref().map(SaleId::as_str),
             filter.state.map(OrderState::word),
             filter.buyer.as_ref().map(BuyerId::as_str),
+            filter.sku.as_ref().map(Sku::as_str),
             limit,
         ))?;
         let mut orders = Vec::new();
@@ -148,34 +213,18 @@ impl LedgerReader {
         Ok(orders)
     }
 
-    /// One order by its id. Reads the log until it is found: for people, not for buyers.
+    /// What a stretch of the log says of one order, oldest first.
     ///
     /// # Errors
-    /// [`ReadFault`] where SQLite cannot read it, or it is damaged.
-    pub fn order(&self, id: OrderId) -> Result<Option<OrderRecord>, ReadFault> {
-        let mut statement = self.connection.prepare_cached(&format!("{SELECT} WHERE order_id = ?1 LIMIT 1"))?;
-        let mut rows = statement.query([id.as_bytes().as_slice()])?;
-        rows.next()?.map(OrderRecord::of).transpose()
-    }
-
-    /// Everything that the log says of an order, from the event `placed` on, in which it was won.
-    ///
-    /// # Errors
-    /// [`ReadFault`] where SQLite cannot read it.
-    pub fn history(&self, id: OrderId, placed: i64) -> Result<Vec<Told>, ReadFault> {
-        let mut statement = self.connection.prepare_cached(
-            "SELECT seq, at_us, kind, expires_at_us, detail FROM events WHERE seq >= ?1 AND order_id = ?2 ORDER BY seq",
-        )?;
-        let told = statement.query_map((placed, id.as_bytes().as_slice()), |row| {
-            Ok(Told {
-                seq: row.get(0)?,
-                at: WallTime::from_micros(row.get(1)?),
-                kind: row.get(2)?,
-                expires_at: row.get::<_, Option<i64>>(3)?.map(WallTime::from_micros),
-                detail: row.get(4)?,
-            })
-        })?;
-        Ok(told.collect::<Result<_, _>>()?)
+    /// As for [`orders`](Self::orders).
+    pub fn history(&self, order: OrderId, events: RangeInclusive<i64>) -> Result<Vec<OrderEvent>, ReadFault> {
+        let mut statement = self.connection.prepare_cached(HISTORY)?;
+        let mut rows = statement.query((events.start(), events.end(), order.as_bytes().as_slice()))?;
+        let mut history = Vec::new();
+        while let Some(row) = rows.next()? {
+            history.push(OrderEvent::of(&StoredRow::of(row)?)?);
+        }
+        Ok(history)
     }
 
     /// Whether the ledger knows a sale of this id.

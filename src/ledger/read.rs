@@ -123,7 +123,7 @@ pub(super) struct StoredRow<'r> {
 }
 
 impl<'r> StoredRow<'r> {
-    fn of(row: &'r Row<'_>) -> Result<Self, ReadFault> {
+    pub(super) fn of(row: &'r Row<'_>) -> Result<Self, ReadFault> {
         let seq = row.get(0)?;
         let hash = cell(row, 14, |value| value.as_blob()).ok().and_then(|bytes| bytes.try_into().ok());
         Ok(Self { seq, event: event(row, seq), hash })
@@ -211,7 +211,7 @@ impl LedgerReader {
     }
 
     /// The log's last row's number, whatever else is in that row; 0 where the log is empty.
-    pub(super) fn last_seq(&self) -> Result<i64, ReadFault> {
+    pub(crate) fn last_seq(&self) -> Result<i64, ReadFault> {
         Ok(self.connection.query_row("SELECT coalesce(max(seq), 0) FROM events", (), |row| row.get(0))?)
     }
 

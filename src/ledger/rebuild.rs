@@ -172,7 +172,7 @@ impl Rebuild {
         let sql = "INSERT INTO order_states (seq, state, expires_at_us, late, payment) VALUES (?1, ?2, ?3, ?4, ?5) \
                    ON CONFLICT (seq) DO UPDATE SET state = ?2, expires_at_us = coalesce(?3, expires_at_us), \
                    late = max(late, ?4), payment = coalesce(?5, payment)";
-        let payment = detail.payment.filter(|_| matches!(kind, MoveKind::Confirmed { .. }));
+        let payment = detail.payment.filter(|_| kind.is_paid());
         let is_late = kind == MoveKind::Confirmed { late: true };
         let cells = params![placed, to.word(), row.expires_at_us, is_late, payment];
         connection.prepare_cached(sql)?.execute(cells)?;

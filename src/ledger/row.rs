@@ -45,12 +45,15 @@ pub enum EventKind {
     PaymentStarted,
     /// A held order's payment has failed; it is held until `expires_at_us`.
     PaymentFailed,
+    /// An order that was confirmed without a payment got one.
+    PaymentNoted,
     /// There is money for an order that can't be sold for it.
     PaymentOrphaned,
 }
 
 impl EventKind {
-    const ALL: [Self; 17] = [
+    /// All kinds.
+    pub const ALL: [Self; 18] = [
         Self::SaleCreated,
         Self::SaleChanged,
         Self::SaleOpened,
@@ -67,6 +70,7 @@ impl EventKind {
         Self::OrderRefunded,
         Self::PaymentStarted,
         Self::PaymentFailed,
+        Self::PaymentNoted,
         Self::PaymentOrphaned,
     ];
 
@@ -90,6 +94,7 @@ impl EventKind {
             Self::OrderRefunded => "order.refunded",
             Self::PaymentStarted => "payment.started",
             Self::PaymentFailed => "payment.failed",
+            Self::PaymentNoted => "payment.noted",
             Self::PaymentOrphaned => "payment.orphaned",
         }
     }
@@ -105,6 +110,7 @@ impl EventKind {
                 | Self::OrderRefunded
                 | Self::PaymentStarted
                 | Self::PaymentFailed
+                | Self::PaymentNoted
                 | Self::PaymentOrphaned
         )
     }

@@ -49,8 +49,9 @@ CREATE TABLE items (
 
 -- Orders that are not as they were placed, by the seq of their 'order.placed' event.
 CREATE TABLE order_states (
-    -- Deferred: an order may move in the transaction that places it.
-    seq             INTEGER PRIMARY KEY REFERENCES events (seq) DEFERRABLE INITIALLY DEFERRED,
+    -- No foreign key: for each of many holds that run out at once it would look up the page of an order that was won long
+    -- ago. A state without its order is found at start, and by the audit.
+    seq             INTEGER PRIMARY KEY,
     state           TEXT    NOT NULL CHECK (state IN ('held', 'confirmed', 'cancelled', 'expired', 'refunded')),
     expires_at_us   INTEGER,              -- the end of the hold, where a payment has moved it
     late            INTEGER NOT NULL DEFAULT 0 CHECK (late IN (0, 1)),  -- 1: paid after the hold was over

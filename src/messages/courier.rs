@@ -23,6 +23,7 @@ use crate::ledger::post::EndpointRecord;
 use crate::ledger::read::{LedgerReader, ReadFault};
 use crate::ledger::{EndpointNo, Note, Unwritten};
 use crate::orders::targets::Target;
+use crate::urgency::beside_the_sale;
 
 /// The courier's thread.
 const THREAD_NAME: &str = "courier";
@@ -121,6 +122,7 @@ impl Courier {
             .map_err(CourierFault::Start)?;
         let desk = Desk { funnel, clock, ledger_dir, board: Arc::clone(&board) };
         let thread = thread::Builder::new().name(THREAD_NAME.into()).spawn(move || {
+            beside_the_sale();
             runtime.block_on(desk.work(inbox));
             // A name that is still being resolved isn't waited for.
             runtime.shutdown_background();

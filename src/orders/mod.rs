@@ -41,6 +41,11 @@ pub struct Book {
 }
 
 impl Book {
+    /// A book with room for so many orders, so that a start doesn't move them about while it fills the map.
+    pub(crate) fn of(orders: usize) -> Self {
+        Self { by_id: DashMap::with_capacity_and_hasher(orders, RandomState::default()), ..Self::default() }
+    }
+
     /// Writes an order in.
     pub fn enter(&self, order: Arc<Order>) {
         self.by_id.insert(order.terms.id, order);

@@ -35,6 +35,8 @@ pub enum Verdict {
     HoldUntil(WallTime),
     /// It is held until then, for it is not being paid any more.
     HoldOnlyUntil(WallTime),
+    /// What has paid for an order that was confirmed before is written down.
+    Note,
     /// All is as the message wants it.
     Nothing,
     /// There is money, and no order for it.
@@ -102,11 +104,13 @@ pub fn judge(
         (NoticeKind::Succeeded, Held) => Verdict::Confirm,
         (NoticeKind::Succeeded, Expired) => Verdict::ConfirmLate,
         (NoticeKind::Succeeded, Cancelled | Refunded) => Verdict::Orphaned(Orphan::GivenBack),
-        // An order that was confirmed by hand, or at once, has no payment yet: this is the one.
-        (NoticeKind::Succeeded, Confirmed) if paid_by.is_none_or(|by| Some(by) == notice.payment.as_ref()) => {
-            Verdict::Nothing
-        }
-        (NoticeKind::Succeeded, Confirmed) => Verdict::Orphaned(Orphan::PaidTwice),
+        (NoticeKind::Succeeded, Confirmed) => match (paid_by, &notice.payment) {
+            // An order that was confirmed by hand, or at once, has no payment yet: this is the one.
+            (None, Some(_)) => Verdict::Note,
+            (None, None) => Verdict::Nothing,
+            (Some(by), Some(payment)) if by == payment => Verdict::Nothing,
+            (Some(_), _) => Verdict::Orphaned(Orphan::PaidTwice),
+        },
         (NoticeKind::Failed, Held) => Verdict::HoldOnlyUntil(shortened(order, rules, now, opened_at)),
         // Who has not paid for what he hasn't got, or by another payment, needs no answer but yes.
         (NoticeKind::Failed, _) | (NoticeKind::Refunded, Refunded) => Verdict::Nothing,

@@ -65,7 +65,7 @@ fn each_message_means_one_thing_for_each_state() {
         (Started, S::Expired, Verdict::Expired),
         (Started, S::Refunded, Verdict::NotHeld),
         (Succeeded, S::Held, Verdict::Confirm),
-        (Succeeded, S::Confirmed, Verdict::Nothing),
+        (Succeeded, S::Confirmed, Verdict::Note),
         (Succeeded, S::Cancelled, Verdict::Orphaned(Orphan::GivenBack)),
         (Succeeded, S::Expired, Verdict::ConfirmLate),
         (Succeeded, S::Refunded, Verdict::Orphaned(Orphan::GivenBack)),

@@ -285,13 +285,12 @@ impl Batch {
         let units = u32::try_from(some(row.quantity, "quantity")?).map_err(|_| "quantity is out of range")?;
         self.shift(row, |_| kind.shift(units))?;
         let Some(state) = kind.to() else { return Ok(()) };
-        let is_paid = matches!(kind, MoveKind::Confirmed { .. });
         let moved = Moved {
             state: Some(state.word()),
             expires_at_us: row.expires_at_us,
             late: kind == MoveKind::Confirmed { late: true },
             // What has paid, not what has been tried.
-            payment: detail.payment.filter(|_| is_paid).map(|payment| shown(&payment).into_owned()),
+            payment: detail.payment.filter(|_| kind.is_paid()).map(|payment| shown(&payment).into_owned()),
         };
         let id = order_of(row)?;
         match self.placed_at.get(&id) {

@@ -22,11 +22,10 @@ use crate::clock::{Clock, MonoTime};
 use crate::funnel::Funnel;
 use crate::ledger::Bell;
 use crate::order::Ack;
+use crate::urgency::beside_the_sale;
 
 /// The shipper's thread.
 const THREAD_NAME: &str = "shipper";
-/// How much the thread gives way to others, where no buyer waits for it: the most that there is.
-const NICE: i32 = 19;
 /// How often those are looked for who have waited too long.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
 
@@ -81,9 +80,7 @@ impl Shipper {
         let voyage = Voyage::new((Arc::clone(&funnel), clock.clone()), terms, Arc::clone(&board), (bell, leaving));
         let thread = thread::Builder::new().name(THREAD_NAME.into()).spawn(move || {
             if !is_waited_for {
-                // Linux's niceness is a thread's; where it isn't, or isn't allowed, shipping is as urgent as selling.
-                #[cfg(target_os = "linux")]
-                let _ = rustix::process::setpriority_process(None, NICE);
+                beside_the_sale();
             }
             let last_word = LastWord(&watch);
             runtime.block_on(async {

@@ -27,6 +27,8 @@ use crate::order::Order;
 #[derive(Debug, Default)]
 pub(super) struct Buyers {
     accounts: DashMap<BuyerId, Account, RandomState>,
+    /// Who has let holds run out: few have, and an account is small.
+    strikes: DashMap<BuyerId, Strikes, RandomState>,
 }
 
 /// Why an order can't be entered.
@@ -52,17 +54,23 @@ struct Account {
     orders: Orders,
     /// At most the limit in force when the last was taken.
     units: u32,
-    /// Holds that ran out unpaid.
-    strikes: u32,
+}
+
+/// Holds of a buyer's that ran out unpaid.
+#[derive(Debug, Clone, Copy)]
+struct Strikes {
+    /// How many: one at least.
+    count: u32,
     /// When the last of them did.
-    struck_at: WallTime,
+    last_at: WallTime,
 }
 
 /// Most buyers have one order: no allocation for it.
 #[derive(Debug)]
 enum Orders {
     One(Arc<Order>),
-    Any(Vec<Arc<Order>>),
+    #[expect(clippy::box_collection, reason = "a word instead of three in every account that has one order")]
+    Any(Box<Vec<Arc<Order>>>),
 }
 
 impl Orders {
@@ -75,14 +83,14 @@ impl Orders {
 
     fn push(&mut self, order: Arc<Order>) {
         match self {
-            Self::One(first) => *self = Self::Any(vec![Arc::clone(first), order]),
+            Self::One(first) => *self = Self::Any(Box::new(vec![Arc::clone(first), order])),
             Self::Any(orders) => orders.push(order),
         }
     }
 
     fn remove(&mut self, order: &Order) {
         match self {
-            Self::One(only) if only.terms.id == order.terms.id => *self = Self::Any(Vec::new()),
+            Self::One(only) if only.terms.id == order.terms.id => *self = Self::Any(Box::default()),
             Self::One(_) => {}
             Self::Any(orders) => orders.retain(|other| other.terms.id != order.terms.id),
         }
@@ -91,7 +99,7 @@ impl Orders {
 
 impl Account {
     fn with(order: Arc<Order>, units: u32) -> Self {
-        Self { orders: Orders::One(order), units, strikes: 0, struck_at: WallTime::from_micros(0) }
+        Self { orders: Orders::One(order), units }
     }
 
     fn under(&self, key: KeyRef<'_>) -> Option<&Arc<Order>> {
@@ -109,6 +117,14 @@ fn raised(units: u32, quantity: Quantity, limit: u32) -> Result<u32, NotEntered>
 }
 
 impl Buyers {
+    /// Room for about so many buyers, so that a start doesn't move them about while it fills the map.
+    pub(super) fn for_about(buyers: usize) -> Self {
+        Self {
+            accounts: DashMap::with_capacity_and_hasher(buyers, RandomState::default()),
+            strikes: DashMap::default(),
+        }
+    }
+
     /// Enters the order that `make` makes, if its buyer may have that many more and has none under that key.
     ///
     /// # Refuses
@@ -176,21 +192,23 @@ impl Buyers {
 
     /// Counts a hold that ran out unpaid, or takes one back.
     pub(super) fn strike(&self, buyer: BuyerRef<'_>, at: Option<WallTime>) {
-        // Whoever has let a hold run out has an order, and so an account.
-        let Some(mut account) = self.accounts.get_mut(buyer.as_str()) else { return };
         match at {
-            Some(at) => {
-                account.strikes = account.strikes.saturating_add(1);
-                account.struck_at = at;
+            Some(last_at) => {
+                let mut strikes = self.strikes.entry(buyer.into()).or_insert(Strikes { count: 0, last_at });
+                *strikes = Strikes { count: strikes.count.saturating_add(1), last_at };
             }
-            None => account.strikes = account.strikes.saturating_sub(1),
+            None => {
+                self.strikes.remove_if_mut(buyer.as_str(), |_, strikes| {
+                    strikes.count -= 1;
+                    strikes.count == 0
+                });
+            }
         }
     }
 
     /// How many holds of the buyer ran out unpaid, and when the last one did; none: none did.
     pub(super) fn strikes(&self, buyer: BuyerRef<'_>) -> Option<(u32, WallTime)> {
-        let account = self.accounts.get(buyer.as_str())?;
-        (account.strikes > 0).then_some((account.strikes, account.struck_at))
+        self.strikes.get(buyer.as_str()).map(|strikes| (strikes.count, strikes.last_at))
     }
 
     /// Takes an order's units off its buyer's account.

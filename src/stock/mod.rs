@@ -115,7 +115,12 @@ impl Stock {
 
     /// Adds a sale, before the catalog shows it. Numbers come one by one, in order.
     pub fn add_sale(&self, no: SaleNo) {
-        let index = self.sales.push(Buyers::default());
+        self.add_sale_of(no, 0);
+    }
+
+    /// The same, with room for about so many buyers.
+    pub(crate) fn add_sale_of(&self, no: SaleNo, buyers: usize) {
+        let index = self.sales.push(Buyers::for_about(buyers));
         debug_assert_eq!(index, no.index(), "sales are numbered by the catalog");
     }
 

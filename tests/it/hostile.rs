@@ -80,7 +80,8 @@ fn heads_that_are_not_http() {
         assail(&shop, &line, format!("{line}\r\nhost: s\r\nbuyer-id: b\r\n\r\n").as_bytes(), &[400, 404, 505]);
     }
     assail(&shop, "TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", BAD);
-    assail(&shop, "HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0", &[400, 404, 405, 505]);
+    let mut http2 = shop.wire().saying(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0");
+    refused(&http2.hear().expect("an answer, even to another protocol"), "malformed");
     assail(&shop, "nothing but ends of lines", &b"\r\n".repeat(10_000), TOO_LONG);
     unharmed(&shop, 0);
 }

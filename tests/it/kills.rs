@@ -2,7 +2,7 @@
 //!
 //! `DOORBUSTER_TEST_KILLS` says how often the shop is killed under load, `DOORBUSTER_TEST_SEED` when.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
@@ -12,6 +12,7 @@ use serde_json::Value;
 
 use crate::contract::{item_of, won};
 use crate::home::Home;
+use crate::payments::message;
 use crate::plan::{Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
 use crate::wire::{Request, Wire, eventually};
@@ -108,6 +109,117 @@ fn assert_acks(home: &Home, acks: &[String]) -> Value {
     let distinct: BTreeSet<_> = acks.iter().collect();
     assert_eq!(distinct.len(), acks.len(), "an order was told to two buyers");
     report
+}
+
+/// What a client last heard of an order, and what it may be after a crash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Won,
+    /// Paid, and no answer came.
+    Paying,
+    Paid,
+    /// Given back, and no answer came.
+    Cancelling,
+    Cancelled,
+    Refunded,
+}
+
+impl Last {
+    fn allows(self, state: &str) -> bool {
+        match self {
+            Self::Won => matches!(state, "held" | "expired"),
+            Self::Paying => matches!(state, "held" | "expired" | "confirmed"),
+            Self::Paid => matches!(state, "confirmed"),
+            Self::Cancelling => matches!(state, "held" | "expired" | "cancelled"),
+            Self::Cancelled => state == "cancelled",
+            Self::Refunded => state == "refunded",
+        }
+    }
+}
+
+/// One buyer's whole life: he wins, and then pays, gives back, pays and is refunded, or goes away. What he heard last; none
+/// where he was hung up on before he had won.
+fn live(wire: &mut Wire, buyer: &str, n: usize) -> Option<(String, Last, bool)> {
+    let order = won(&wire.try_ask(&attempt(buyer).key("k"))?);
+    let mut last = Last::Won;
+    let steps: &[&str] = [&["pay"] as &[&str], &["cancel"], &["pay", "refund"], &[]][n % 4];
+    for step in steps {
+        let about = (order.as_str(), buyer);
+        let (request, asked, done) = match *step {
+            "pay" => (message(&format!("{buyer}-pay"), "succeeded", about), Last::Paying, Last::Paid),
+            "refund" => (message(&format!("{buyer}-refund"), "refunded", about), Last::Paid, Last::Refunded),
+            _ => {
+                let cancel = Request::post(&format!("/v1/orders/{order}/cancel")).buyer(buyer);
+                (cancel, Last::Cancelling, Last::Cancelled)
+            }
+        };
+        let Some(response) = wire.try_ask(&request) else {
+            // A refund that nobody answered may be there or not: nothing is known of such an order.
+            return (*step != "refund").then_some((order, asked, false));
+        };
+        match response.status {
+            200 => last = done,
+            // The hold ran out while he was on his way.
+            _ => assert_eq!(response.code().as_deref(), Some("order_expired"), "{step}: {}", response.text()),
+        }
+    }
+    Some((order, last, true))
+}
+
+/// Where every order stands, page by page.
+fn states(shop: &Shop) -> BTreeMap<String, String> {
+    let mut states = BTreeMap::new();
+    let mut after = String::new();
+    loop {
+        let page = shop.office(Request::get(&format!("/v1/admin/orders?limit=500&after={after}"))).json();
+        let text = |value: &Value| value.as_str().expect("a text").to_owned();
+        let orders = page["orders"].as_array().expect("orders");
+        states.extend(orders.iter().map(|order| (text(&order["order"]), text(&order["state"]))));
+        match page["next"].as_str() {
+            Some(next) => after = next.into(),
+            None => return states,
+        }
+    }
+}
+
+#[test]
+fn what_became_of_an_order_is_what_its_buyer_was_told_whenever_the_shop_is_killed() {
+    let kills = from_environment("DOORBUSTER_TEST_KILLS", 5);
+    let mut lives: Vec<(String, Last)> = Vec::new();
+    let mut shop = Shop::open(&crate::payments::plan(Sale::of(SALE, 10_000_000).hold("1s")));
+    for round in 0..kills {
+        let heard = Mutex::new(Vec::new());
+        let voice = |voice: usize| {
+            let Ok(mut wire) = Wire::try_connect(shop.public()) else { return };
+            for n in 0.. {
+                let Some((order, last, goes_on)) = live(&mut wire, &format!("r{round}-v{voice}-{n}"), n) else {
+                    return;
+                };
+                heard.lock().expect("no panic there").push((order, last));
+                if !goes_on {
+                    return;
+                }
+            }
+        };
+        thread::scope(|scope| {
+            (0..8).for_each(|number| drop(scope.spawn(move || voice(number))));
+            // Long enough for holds to run out meanwhile, in every other round.
+            eventually("a first life", || !heard.lock().expect("no panic there").is_empty());
+            thread::sleep(Duration::from_millis(300 + 900 * (round % 2)));
+            shop.signal("KILL");
+        });
+        lives.extend(heard.into_inner().expect("no panic there"));
+        shop = Shop::open_at(shop.killed());
+        let report = shop.home().audit();
+        assert_eq!(report["ok"], true, "{report:#}");
+        let states = states(&shop);
+        for (order, last) in &lives {
+            let state = states.get(order).expect("no order is lost");
+            assert!(last.allows(state), "round {round}: {order} is {state}, its buyer heard {last:?}");
+        }
+    }
+    let memory = shop.office(Request::get("/v1/admin/audit")).json();
+    assert_eq!(memory["ok"], true, "{memory:#}");
 }
 
 #[test]

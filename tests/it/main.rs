@@ -7,6 +7,8 @@
 //! **Invariant:** a test never passes by luck nor fails by slowness: what has to happen is waited for (up to
 //! [`wire::PATIENCE`]), and what must not happen is counted.
 
+mod closing;
+mod connections;
 mod contract;
 mod framing;
 mod home;
@@ -16,6 +18,8 @@ mod life;
 mod lifecycle;
 mod orders;
 mod passes;
+mod payments;
+mod people;
 mod pg_proxy;
 mod pg_server;
 mod plan;
@@ -23,8 +27,10 @@ mod postgres;
 mod precedence;
 mod receiver;
 mod refusals;
+mod session;
 mod shop;
 mod slow;
 mod stampede;
+mod tls;
 mod webhooks;
 mod wire;

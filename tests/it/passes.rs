@@ -93,6 +93,8 @@ fn a_solved_challenge_is_worth_one_pass_and_a_tampered_one_none() {
     won(&order);
     assert_eq!(order.json()["buyer"], body["buyer"], "the order is the pass's buyer's");
     refused(&hand_in(&shop, &solution), "challenge_invalid");
+    let broken = Request::post(&format!("/v1/sales/{SALE}/pass")).body("application/json", b"{\"challenge\":");
+    refused(&shop.ask(&broken), "malformed");
 }
 
 #[test]

@@ -39,7 +39,12 @@ impl Shop {
 
     /// Opens a shop whose disk takes everything and then fails to sync it. There must have been a shop before.
     pub(crate) fn open_on_a_disk_that_fails_to_sync(home: Home) -> Self {
-        let child = home.serve_through(&["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO"]);
+        Self::open_through(home, &["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fdatasync:error=EIO"])
+    }
+
+    /// Opens a shop that is started by another program.
+    pub(crate) fn open_through(home: Home, starter: &[&str]) -> Self {
+        let child = home.serve_through(starter);
         Self::open_as(home, child)
     }
 

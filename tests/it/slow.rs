@@ -10,7 +10,7 @@ use crate::wire::{PATIENCE, Request, Wire, eventually};
 
 /// A connection's end, waited for: it comes by the shop's own deadline, not by ours.
 #[track_caller]
-fn is_hung_up_on(address: SocketAddr, bytes: &[u8]) {
+pub(crate) fn is_hung_up_on(address: SocketAddr, bytes: &[u8]) {
     let mut stream = TcpStream::connect(address).expect("the shop takes connections");
     stream.set_read_timeout(Some(PATIENCE)).expect("a time-out can be set");
     stream.write_all(bytes).expect("the shop listens");

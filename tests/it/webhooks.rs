@@ -192,7 +192,7 @@ impl Drop for Shown {
 #[test]
 #[ignore = "needs python3: tests/run"]
 fn the_receiver_that_the_readme_shows_receives() {
-    let readme = include_str!("../../README.md");
+    let readme = include_str!("../../src/messages/README.md");
     let (_, snippet) = readme.split_once("```python\n").expect("a snippet");
     let (snippet, _) = snippet.split_once("```").expect("its end");
     assert!(snippet.lines().count() <= 40, "short enough to be read");

@@ -3,7 +3,7 @@
 //! **Invariant:** it never hangs: each read ends after [`PATIENCE`], by a panic that says so.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -155,6 +155,11 @@ impl Wire {
     pub(crate) fn saying(mut self, bytes: &[u8]) -> Self {
         self.say(bytes);
         self
+    }
+
+    /// Says that nothing more will be said; what is said to us is still heard.
+    pub(crate) fn fall_silent(&mut self) {
+        let _ = self.stream.get_ref().shutdown(Shutdown::Write);
     }
 
     /// Hears one answer; none: the connection has ended, or broke off within the answer.

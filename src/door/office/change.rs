@@ -4,19 +4,22 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use serde_json::{Value, json};
+use serde_json::Value;
+use utoipa::ToSchema;
 
 use super::problem::Problem;
 use super::show::sale_view;
+use super::views::{PhaseView, StockView};
 use super::{Here, Office};
 use crate::config::declared;
 use crate::door::body;
+use crate::door::extract::{Named, Whole};
 use crate::keeper::Unchanged;
 use crate::offer::Phase;
 
@@ -47,44 +50,47 @@ pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> 
 }
 
 fn phase_view(id: &str, phase: Phase) -> Response {
-    Json(json!({ "sale": id, "phase": phase.word() })).into_response()
+    Json(PhaseView { sale: id.into(), phase: phase.word() }).into_response()
 }
 
 /// `POST /v1/admin/sales/{sale}/pause`
-pub(super) async fn pause(State(office): Here, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn pause(State(office): Here, Named(id): Named<String>) -> Result<Response, Problem> {
     let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
     Ok(phase_view(&id, whole(async move { keeper.pause(&sale).await }).await?))
 }
 
 /// `POST /v1/admin/sales/{sale}/resume`
-pub(super) async fn resume(State(office): Here, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn resume(State(office): Here, Named(id): Named<String>) -> Result<Response, Problem> {
     let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
     Ok(phase_view(&id, whole(async move { keeper.resume(&sale).await }).await?))
 }
 
 /// `POST /v1/admin/sales/{sale}/end`
-pub(super) async fn end(State(office): Here, Path(id): Path<String>) -> Result<Response, Problem> {
+pub(super) async fn end(State(office): Here, Named(id): Named<String>) -> Result<Response, Problem> {
     let (keeper, sale) = (Arc::clone(&office.keeper), id.clone());
     Ok(phase_view(&id, whole(async move { keeper.end(&sale).await }).await?))
 }
 
-#[derive(Deserialize)]
+/// A change of an item's stock.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Adjustment {
+pub(in crate::door) struct Adjustment {
+    /// Units that come; below zero: free units that go.
     add: i64,
 }
 
 /// `POST /v1/admin/sales/{sale}/items/{sku}/stock`
 pub(super) async fn stock(
     State(office): Here,
-    Path((id, sku)): Path<(String, String)>,
+    Named((id, sku)): Named<(String, String)>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Whole(bytes): Whole,
 ) -> Result<Response, Problem> {
     let Adjustment { add } = parse(&headers, &bytes)?;
     let (keeper, sale, item) = (Arc::clone(&office.keeper), id.clone(), sku.clone());
     let units = whole(async move { keeper.adjust(&sale, &item, add).await }).await?;
-    let view = json!({ "sale": id, "sku": sku, "added": add, "stock": units.stock, "remaining": units.remaining, "held": units.held });
+    let (stock, remaining, held) = (units.stock, units.remaining, units.held);
+    let view = StockView { sale: id, sku, added: add, stock, remaining, held };
     Ok(Json(view).into_response())
 }
 
@@ -102,7 +108,7 @@ fn invalid(complaints: Vec<declared::Fault>) -> Problem {
 }
 
 /// `POST /v1/admin/sales`
-pub(super) async fn create(State(office): Here, headers: HeaderMap, bytes: Bytes) -> Result<Response, Problem> {
+pub(super) async fn create(State(office): Here, headers: HeaderMap, Whole(bytes): Whole) -> Result<Response, Problem> {
     let typed: Value = parse(&headers, &bytes)?;
     let offer = declared::offer(&typed).map_err(invalid)?;
     let (keeper, id) = (Arc::clone(&office.keeper), offer.sale.id.clone());
@@ -113,9 +119,9 @@ pub(super) async fn create(State(office): Here, headers: HeaderMap, bytes: Bytes
 /// `PATCH /v1/admin/sales/{sale}`
 pub(super) async fn terms(
     State(office): Here,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
-    bytes: Bytes,
+    Whole(bytes): Whole,
 ) -> Result<Response, Problem> {
     let typed: Value = parse(&headers, &bytes)?;
     let change = declared::change(&typed).map_err(invalid)?;

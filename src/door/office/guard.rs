@@ -4,7 +4,7 @@
 //! machine may come in; a web page in somebody's browser on that machine may not: its requests carry another host's name.
 //!
 //! **Invariant:** secrets are compared by their digests, in constant time. Wrong passwords are limited in number, and at
-//! most one is hashed at a time.
+//! most one is hashed at a time, whether or not those who sent them wait for the answer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,16 +20,21 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
+use utoipa::ToSchema;
 
+use super::change::parse;
 use super::problem::Problem;
 use super::{Here, Office};
 use crate::clock::MonoTime;
+use crate::door::extract::Whole;
 use crate::door::identity;
 
 /// How long a session lasts without being used.
 const SESSION_IDLE: Duration = Duration::from_secs(30 * 60);
 /// Sessions at once; the one that was idle longest makes room.
 const SESSIONS_MAX: usize = 64;
+/// Longest password that is looked at: beyond any that people have.
+const PASSWORD_BYTES_MAX: usize = 1024;
 /// Wrong passwords per minute, from everybody together: a person mistypes, a machine guesses.
 const WRONG_PASSWORDS_PER_MINUTE: usize = 10;
 
@@ -46,13 +51,22 @@ struct Session {
     used_at: MonoTime,
 }
 
+/// As whom somebody comes in.
+enum Known<'a> {
+    /// As anybody on this machine, where nobody has to say who he is.
+    Neighbour,
+    Token,
+    /// With the session of this id.
+    Session(&'a [u8]),
+}
+
 /// Who may come in.
 pub struct Credentials {
     token: Option<Secret>,
     password_hash: Option<String>,
     sessions: Mutex<Vec<Session>>,
     wrong_passwords: Mutex<Vec<MonoTime>>,
-    hashing: Semaphore,
+    hashing: Arc<Semaphore>,
 }
 
 impl std::fmt::Debug for Credentials {
@@ -70,7 +84,7 @@ impl Credentials {
             password_hash: password_hash.map(str::to_owned),
             sessions: Mutex::default(),
             wrong_passwords: Mutex::default(),
-            hashing: Semaphore::new(1),
+            hashing: Arc::new(Semaphore::new(1)),
         }
     }
 
@@ -78,13 +92,12 @@ impl Credentials {
         self.token.is_none() && self.password_hash.is_none()
     }
 
-    fn knows(&self, headers: &HeaderMap, now: MonoTime) -> bool {
+    fn recognize<'a>(&self, headers: &'a HeaderMap, now: MonoTime) -> Option<Known<'a>> {
         let bearer = identity::bearer(headers).map(digest);
-        let has_token = match (&self.token, bearer) {
-            (Some(token), Some(bearer)) => bool::from(token.ct_eq(&bearer)),
-            _ => false,
-        };
-        has_token || session_of(headers).is_some_and(|id| self.touch(&digest(id), now))
+        match (&self.token, bearer) {
+            (Some(token), Some(bearer)) if bool::from(token.ct_eq(&bearer)) => Some(Known::Token),
+            _ => session_of(headers).filter(|id| self.touch(&digest(id), now)).map(Known::Session),
+        }
     }
 
     fn touch(&self, id: &Secret, now: MonoTime) -> bool {
@@ -108,10 +121,24 @@ impl Credentials {
         Ok(id)
     }
 
-    fn may_try(&self, now: MonoTime) -> bool {
+    /// Counts a try as wrong before anybody knows: whoever hangs up, or comes over many connections at once, has no
+    /// further one for it.
+    fn begin_try(&self, now: MonoTime) -> Result<(), Problem> {
         let mut wrong = self.wrong_passwords.lock();
         wrong.retain(|at| now.nanos().saturating_sub(at.nanos()) < 60_000_000_000);
-        wrong.len() < WRONG_PASSWORDS_PER_MINUTE
+        if wrong.len() >= WRONG_PASSWORDS_PER_MINUTE {
+            return Err(Problem::TooManyTries);
+        }
+        wrong.push(now);
+        Ok(())
+    }
+
+    /// The password that was tried at that time was right.
+    fn forgive_try(&self, began: MonoTime) {
+        let mut wrong = self.wrong_passwords.lock();
+        if let Some(index) = wrong.iter().position(|at| *at == began) {
+            wrong.swap_remove(index);
+        }
     }
 }
 
@@ -127,12 +154,22 @@ fn session_of(headers: &HeaderMap) -> Option<&[u8]> {
 /// Lets those in who may come in.
 pub(super) async fn admit(State(office): Here, request: Request, next: Next) -> Response {
     let credentials = &office.credentials;
-    let may_enter = if credentials.is_open() {
-        names_this_machine(request.headers())
+    let known = if credentials.is_open() {
+        names_this_machine(request.headers()).then_some(Known::Neighbour)
     } else {
-        credentials.knows(request.headers(), office.clock.now().mono)
+        credentials.recognize(request.headers(), office.clock.now().mono)
     };
-    if may_enter { next.run(request).await } else { Problem::Unauthorized.into_response() }
+    let renewed = match known {
+        None => return Problem::Unauthorized.into_response(),
+        Some(Known::Neighbour | Known::Token) => None,
+        // A session lasts while it is used, in the browser as well as here.
+        Some(Known::Session(id)) => std::str::from_utf8(id).ok().and_then(|id| cookie(id, SESSION_IDLE).ok()),
+    };
+    let mut response = next.run(request).await;
+    if let Some(cookie) = renewed {
+        response.headers_mut().insert(header::SET_COOKIE, cookie);
+    }
+    response
 }
 
 /// A page of another site that has its name point to 127.0.0.1 still sends its own name.
@@ -147,26 +184,22 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
         || literal.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
-#[derive(Deserialize)]
+/// The office's password.
+#[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(super) struct LogIn {
+pub(in crate::door) struct LogIn {
     password: String,
 }
 
 /// Begins a session for whoever knows the password.
-pub(super) async fn log_in(
-    State(office): Here,
-    body: Result<axum::Json<LogIn>, axum::extract::rejection::JsonRejection>,
-) -> Result<Response, Problem> {
-    let axum::Json(LogIn { password }) = body.map_err(|_| Problem::Malformed)?;
+pub(super) async fn log_in(State(office): Here, headers: HeaderMap, Whole(bytes): Whole) -> Result<Response, Problem> {
+    let LogIn { password } = parse(&headers, &bytes)?;
     let now = office.clock.now().mono;
-    if !office.credentials.may_try(now) {
-        return Err(Problem::TooManyTries);
-    }
-    if !is_password(&office, password).await? {
-        office.credentials.wrong_passwords.lock().push(now);
+    office.credentials.begin_try(now)?;
+    if password.len() > PASSWORD_BYTES_MAX || !is_password(&office, password).await? {
         return Err(Problem::Unauthorized);
     }
+    office.credentials.forgive_try(now);
     let id = office.credentials.begin_session(now).map_err(|error| {
         tracing::error!(%error, "the machine gave no randomness");
         Problem::Internal
@@ -176,9 +209,11 @@ pub(super) async fn log_in(
 
 async fn is_password(office: &Arc<Office>, password: String) -> Result<bool, Problem> {
     let Some(hash) = office.credentials.password_hash.clone() else { return Ok(false) };
-    // One at a time: a hash takes megabytes and tens of milliseconds on purpose.
-    let _hashing = office.credentials.hashing.acquire().await.map_err(|_| Problem::Internal)?;
+    // One at a time: a hash takes megabytes and tens of milliseconds on purpose. The turn lasts as long as the hash, which
+    // goes on when whoever asked has gone.
+    let turn = Arc::clone(&office.credentials.hashing).acquire_owned().await.map_err(|_| Problem::Internal)?;
     let verified = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
         let hash = PasswordHash::new(&hash)?;
         Argon2::default().verify_password(password.as_bytes(), &hash)
     });

@@ -3,14 +3,17 @@
 //! **Invariant:** every route but the log-in and the health checks asks for credentials first, and no change can be
 //! triggered from another site's page.
 
-mod change;
+pub(super) mod change;
 mod comparison;
-mod guard;
+pub(super) mod guard;
 mod listener;
-mod orders;
-mod problem;
+pub(super) mod orders;
+pub(super) mod problem;
+mod query;
+mod reading;
 mod show;
-mod webhooks;
+pub(super) mod views;
+pub(super) mod webhooks;
 
 use std::sync::Arc;
 
@@ -18,13 +21,14 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::middleware;
 use axum::response::Response;
-use axum::routing::{get, patch, post};
 use tower_http::csrf::CsrfLayer;
 
 pub use guard::Credentials;
 pub use listener::serve;
 use problem::Problem;
 
+use super::openapi;
+use super::routes::{Route, Verb, router};
 use super::shop::healthz;
 use crate::cashier::Cashier;
 use crate::clock::Clock;
@@ -62,7 +66,9 @@ pub struct Office {
     /// Where the ledger can be read; none where orders are written nowhere.
     pub ledger_dir: Option<std::path::PathBuf>,
     /// One proof at a time.
-    pub proving: tokio::sync::Semaphore,
+    pub proving: Arc<tokio::sync::Semaphore>,
+    /// How many may read the ledger for people at a time.
+    pub reading: Arc<tokio::sync::Semaphore>,
 }
 
 impl Office {
@@ -78,33 +84,48 @@ impl Office {
 
 type Here = State<Arc<Office>>;
 
+/// Routes for whoever has credentials.
+pub(super) fn guarded() -> Vec<Route<Arc<Office>>> {
+    vec![
+        Route::get("/", show::front),
+        Route::get("/metrics", show::metrics),
+        Route::get("/v1/admin/funnel", show::funnel),
+        Route::get("/v1/admin/events", show::events),
+        Route::get("/v1/admin/audit", show::audit),
+        Route::get("/v1/admin/webhooks", webhooks::list),
+        Route::post("/v1/admin/webhooks/{no}/retry", webhooks::retry),
+        Route::get("/v1/admin/sales", show::sales),
+        Route::post("/v1/admin/sales", change::create),
+        Route::new(Verb::Patch, "/v1/admin/sales/{sale}", change::terms),
+        Route::post("/v1/admin/sales/{sale}/pause", change::pause),
+        Route::post("/v1/admin/sales/{sale}/resume", change::resume),
+        Route::post("/v1/admin/sales/{sale}/end", change::end),
+        Route::post("/v1/admin/sales/{sale}/items/{sku}/stock", change::stock),
+        Route::get("/v1/admin/orders", orders::list),
+        Route::get("/v1/admin/orders.csv", orders::csv),
+        Route::get("/v1/admin/orders/{order}", orders::show),
+        Route::post("/v1/admin/orders/{order}/confirm", orders::confirm),
+        Route::post("/v1/admin/orders/{order}/cancel", orders::cancel),
+        Route::post("/v1/admin/orders/{order}/refund", orders::refund),
+    ]
+}
+
+/// Routes for everybody who gets to the listener.
+pub(super) fn open() -> Vec<Route<Arc<Office>>> {
+    vec![
+        Route::post("/v1/admin/session", guard::log_in),
+        Route::new(Verb::Delete, "/v1/admin/session", guard::log_out),
+        Route::get(openapi::PATH, openapi::of_office),
+        Route::get("/healthz", healthz),
+        Route::get("/readyz", readyz),
+    ]
+}
+
 /// The office's routes.
 pub fn routes(office: Arc<Office>) -> Router {
-    let guarded = Router::new()
-        .route("/", get(show::front))
-        .route("/metrics", get(show::metrics))
-        .route("/v1/admin/funnel", get(show::funnel))
-        .route("/v1/admin/events", get(show::events))
-        .route("/v1/admin/audit", get(show::audit))
-        .route("/v1/admin/webhooks", get(webhooks::list))
-        .route("/v1/admin/webhooks/{no}/retry", post(webhooks::retry))
-        .route("/v1/admin/sales", get(show::sales).post(change::create))
-        .route("/v1/admin/sales/{sale}", patch(change::terms))
-        .route("/v1/admin/sales/{sale}/pause", post(change::pause))
-        .route("/v1/admin/sales/{sale}/resume", post(change::resume))
-        .route("/v1/admin/sales/{sale}/end", post(change::end))
-        .route("/v1/admin/sales/{sale}/items/{sku}/stock", post(change::stock))
-        .route("/v1/admin/orders", get(orders::list))
-        .route("/v1/admin/orders.csv", get(orders::csv))
-        .route("/v1/admin/orders/{order}", get(orders::show))
-        .route("/v1/admin/orders/{order}/confirm", post(orders::confirm))
-        .route("/v1/admin/orders/{order}/cancel", post(orders::cancel))
-        .route("/v1/admin/orders/{order}/refund", post(orders::refund))
-        .layer(middleware::from_fn_with_state(Arc::clone(&office), guard::admit));
-    let open = Router::new()
-        .route("/v1/admin/session", post(guard::log_in).delete(guard::log_out))
-        .route("/healthz", get(healthz))
-        .route("/readyz", get(readyz));
+    let guard = middleware::from_fn_with_state(Arc::clone(&office), guard::admit);
+    let guarded = router(guarded()).layer(guard);
+    let open = router(open());
     guarded
         .merge(open)
         .fallback(|| async { Problem::NotFound })

@@ -1,226 +1,240 @@
-//! Orders, for the shop's people: found, looked into, moved by hand, taken along.
+//! Orders for the shop's people: found, looked through, exported, and moved by hand.
 //!
-//! Lists and histories are read from the ledger, in pages, beside the writer: they cost a sale nothing but the disk's
-//! cache. What a change answers comes from memory.
-//!
-//! **Invariant:** every page is a read transaction of its own, so that no reader holds up the writer's checkpoints.
+//! **Invariant:** what is shown is read from the ledger beside the sale, and never from its path.
 
-use std::io::{self, Write};
+use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::body::Body;
-use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{RawQuery, State};
 use axum::http::{HeaderMap, header};
 use axum::response::{IntoResponse, Response};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
+use utoipa::ToSchema;
 
 use super::change::parse;
 use super::problem::Problem;
+use super::query::Query;
+use super::reading::{read, unreadable};
+use super::views::{EventView, OfficeOrder, OrderHistory, OrdersPage};
 use super::{Here, Office};
-use crate::cashier::{Decision, Unmoved};
-use crate::clock::WallTime;
+use crate::cashier::{Done, Unmoved};
+use crate::door::extract::{Named, Whole};
 use crate::door::views::OrderView;
 use crate::holds;
-use crate::ids::{BuyerId, BuyerRef, OrderId, SaleId};
-use crate::ledger::export::{self, Format, OrderLine};
-use crate::ledger::orders::{OrderFilter, Told};
-use crate::ledger::read::{LedgerReader, ReadFault};
+use crate::ids::{BuyerRef, OrderId, PaymentId, SaleId, Sku};
+use crate::keeper::Unchanged;
+use crate::ledger::export::{ExportFault, Format, export};
+use crate::ledger::orders::{First, OrderFilter, OrderRecord, STRETCH_EVENTS, stretches};
 use crate::order::OrderState;
+use crate::urgency::beside_the_sale;
 
-/// Orders of a page where nobody says how many, and at most.
-const PAGE_ORDERS: u32 = 50;
-const PAGE_ORDERS_MAX: u32 = 500;
-/// Chunks of a CSV that wait for a slow reader: he holds up nobody else.
-const CHUNKS_AHEAD: usize = 4;
+/// Orders on a page, where nobody says how many.
+pub(in crate::door) const PAGE_ORDERS: u32 = 50;
+/// Orders on a page at most: what a screen shows, several times over.
+pub(in crate::door) const PAGE_ORDERS_MAX: u32 = 500;
+/// Events that one page looks at, before it says where to go on: a filter that lets few through takes a second at most.
+const PAGE_EVENTS_MAX: i64 = 500 * STRETCH_EVENTS;
+/// How long an export waits for a client that takes nothing.
+const EXPORT_PATIENCE: Duration = Duration::from_secs(60);
+/// What an order's place in the list begins with, so that a number that was typed isn't taken for one.
+const CURSOR: &str = "before:";
 
-/// What may stand behind the question mark.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Wanted {
-    sale: Option<String>,
-    state: Option<String>,
-    buyer: Option<String>,
-    after: Option<String>,
-    limit: Option<u32>,
-}
-
-type Asked = Result<Query<Wanted>, QueryRejection>;
-
-fn invalid(name: &str, says: &str) -> Problem {
-    Problem::Invalid { pointer: format!("/{name}"), says: says.into() }
-}
-
-fn asked(asked: Asked) -> Result<Wanted, Problem> {
-    let Query(wanted) =
-        asked.map_err(|rejection| Problem::Invalid { pointer: String::new(), says: rejection.body_text() })?;
-    Ok(wanted)
-}
-
-impl Wanted {
-    fn filter(&self) -> Result<OrderFilter, Problem> {
-        let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
-        let sale = given(&self.sale).map(|id| SaleId::parse(&id).map_err(|error| invalid("sale", &error.to_string())));
-        let buyer = given(&self.buyer).map(|id| {
-            BuyerRef::parse(id.as_bytes()).map(BuyerId::from).map_err(|error| invalid("buyer", &error.to_string()))
-        });
-        let states = "must be held, confirmed, cancelled, expired or refunded";
-        let state = given(&self.state).map(|word| OrderState::of_word(&word).ok_or_else(|| invalid("state", states)));
-        Ok(OrderFilter { sale: sale.transpose()?, state: state.transpose()?, buyer: buyer.transpose()? })
-    }
-
-    /// The number of the event behind which the page begins.
-    fn after(&self) -> Result<i64, Problem> {
-        let after = self.after.as_deref().filter(|after| !after.is_empty()).unwrap_or("0");
-        after.parse().ok().filter(|seq| *seq >= 0).ok_or_else(|| invalid("after", "must be what `next` said"))
-    }
-
-    fn limit(&self) -> Result<u32, Problem> {
-        let limit = self.limit.unwrap_or(PAGE_ORDERS);
-        let fits = (1..=PAGE_ORDERS_MAX).contains(&limit);
-        if fits { Ok(limit) } else { Err(invalid("limit", "must be from 1 to 500")) }
+fn filter(office: &Office, query: &Query<'_>) -> Result<OrderFilter, Problem> {
+    let state = |text: &str| {
+        let words: Vec<&str> = OrderState::ALL.into_iter().map(OrderState::word).collect();
+        OrderState::of_word(text).ok_or_else(|| format!("must be one of: {}", words.join(", ")))
+    };
+    let filter = OrderFilter {
+        sale: query.filter("sale", SaleId::parse)?,
+        state: query.filter("state", state)?,
+        buyer: query.filter("buyer", |text| BuyerRef::parse(text.as_bytes()).map(Into::into))?,
+        sku: query.filter("sku", Sku::parse)?,
+    };
+    match &filter.sale {
+        Some(sale) if office.funnel.sales.find_sale(sale.as_str()).is_none() => Err(Unchanged::SaleNotFound.into()),
+        _ => Ok(filter),
     }
 }
 
-fn unreadable(fault: ReadFault) -> Problem {
-    tracing::error!(%fault, "the ledger could not be read");
-    Problem::Internal
+/// `GET /v1/admin/orders`
+pub(super) async fn list(State(office): Here, RawQuery(text): RawQuery) -> Result<Response, Problem> {
+    let query = Query::read(text.as_deref(), &["sale", "state", "buyer", "sku", "after", "limit"])?;
+    let filter = filter(&office, &query)?;
+    let limit = query.parsed("limit", |text| {
+        let is_whole = text.bytes().all(|byte| byte.is_ascii_digit());
+        let limit = text.parse().ok().filter(|limit| is_whole && (1..=PAGE_ORDERS_MAX).contains(limit));
+        limit.ok_or_else(|| format!("must be a whole number from 1 to {PAGE_ORDERS_MAX}"))
+    })?;
+    let before = query.filter("after", |text| before_of(text).ok_or("must be the `next` of another page"))?;
+    let limit = limit.unwrap_or(PAGE_ORDERS);
+    let (orders, next) = read(&office, move |reader, asked| {
+        let head = reader.last_seq().map_err(unreadable)?;
+        let newest = before.map_or(head, |before| head.min(before - 1));
+        let oldest = 1.max(newest.saturating_sub(PAGE_EVENTS_MAX) + 1);
+        let mut orders: Vec<OrderRecord> = Vec::new();
+        for events in stretches(oldest, newest, First::Newest) {
+            asked.check()?;
+            // One more than fits says that there is a next page.
+            let more = limit + 1 - u32::try_from(orders.len()).unwrap_or(limit);
+            orders.extend(reader.orders(&filter, events, First::Newest, more).map_err(unreadable)?);
+            if orders.len() > limit as usize {
+                break;
+            }
+        }
+        let is_cut = orders.len() > limit as usize;
+        orders.truncate(limit as usize);
+        let next =
+            if is_cut { orders.last().map(|order| order.seq) } else { Some(oldest).filter(|oldest| *oldest > 1) };
+        Ok((orders, next))
+    })
+    .await?;
+    let page = OrdersPage { orders: orders.iter().map(OfficeOrder::of_record).collect(), next: next.map(cursor_of) };
+    Ok(unkept(Json(page)))
 }
 
-/// Reads the ledger on a thread that may wait.
-async fn read<T: Send + 'static>(
-    office: &Arc<Office>,
-    read: impl FnOnce(&LedgerReader) -> Result<T, ReadFault> + Send + 'static,
-) -> Result<T, Problem> {
-    let office = Arc::clone(office);
-    let done = tokio::task::spawn_blocking(move || read(&office.reader()?).map_err(unreadable));
-    done.await.map_err(|_| Problem::Internal)?
+fn unkept(answer: impl IntoResponse) -> Response {
+    ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
-/// `GET /v1/admin/orders`: oldest first; `next` continues.
-pub(super) async fn list(State(office): Here, query: Asked) -> Result<Json<Value>, Problem> {
-    let wanted = asked(query)?;
-    let (filter, after, limit) = (wanted.filter()?, wanted.after()?, wanted.limit()?);
-    let records = read(&office, move |reader| reader.orders(&filter, after, limit)).await?;
-    let is_full = records.len() == limit as usize;
-    let next = records.last().filter(|_| is_full).map(|record| record.seq.to_string());
-    let orders: Vec<OrderLine<'_>> = records.iter().map(OrderLine::of).collect();
-    Ok(Json(json!({ "orders": orders, "next": next })))
+fn cursor_of(seq: i64) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{CURSOR}{seq}"))
 }
 
-fn id_of(id: &str) -> Result<OrderId, Problem> {
+fn before_of(cursor: &str) -> Option<i64> {
+    let text = URL_SAFE_NO_PAD.decode(cursor).ok()?;
+    let seq = std::str::from_utf8(&text).ok()?.strip_prefix(CURSOR)?.parse().ok()?;
+    (seq > 0).then_some(seq)
+}
+
+/// `GET /v1/admin/orders/{order}`
+pub(super) async fn show(State(office): Here, Named(id): Named<String>) -> Result<Response, Problem> {
+    let order = OrderId::parse(&id).ok().and_then(|id| office.funnel.orders.find(id)).ok_or(Unmoved::NotFound)?;
+    let history = match (&office.ledger_dir, order.seq()) {
+        (Some(_), Some(placed)) => {
+            let id = order.terms.id;
+            let reading = read(&office, move |reader, asked| {
+                let head = reader.last_seq().map_err(unreadable)?;
+                let mut history = Vec::new();
+                for events in stretches(placed, head, First::Oldest) {
+                    asked.check()?;
+                    history.extend(reader.history(id, events).map_err(unreadable)?);
+                }
+                Ok(history)
+            });
+            reading.await?
+        }
+        _ => Vec::new(),
+    };
+    let payment = office.funnel.orders.payment_of(order.terms.id);
+    let order =
+        OfficeOrder { order: OrderView::of(&order, &office.funnel), payment: payment.as_ref().map(PaymentId::as_str) };
+    Ok(unkept(Json(OrderHistory { order, history: history.into_iter().map(EventView::from).collect() })))
+}
+
+/// Where an export goes: to a client, chunk by chunk.
+struct Outlet {
+    chunks: mpsc::Sender<io::Result<Bytes>>,
+    runtime: Handle,
+}
+
+impl Outlet {
+    fn send(&self, chunk: io::Result<Bytes>) -> io::Result<()> {
+        let sent = self.runtime.block_on(self.chunks.send_timeout(chunk, EXPORT_PATIENCE));
+        sent.map_err(|_| io::ErrorKind::BrokenPipe.into())
+    }
+}
+
+impl io::Write for &Outlet {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(Ok(Bytes::copy_from_slice(bytes)))?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.chunks.is_closed() { Err(io::ErrorKind::BrokenPipe.into()) } else { Ok(()) }
+    }
+}
+
+/// `GET /v1/admin/orders.csv`
+pub(super) async fn csv(State(office): Here, RawQuery(text): RawQuery) -> Result<Response, Problem> {
+    let query = Query::read(text.as_deref(), &["sale", "state"])?;
+    let filter = filter(&office, &query)?;
+    let turn = Arc::clone(&office.reading).acquire_owned().await.map_err(|_| Problem::Internal)?;
+    // One on its way, one in the making.
+    let (chunks, told) = mpsc::channel(1);
+    let outlet = Outlet { chunks, runtime: Handle::current() };
+    // Opened here, so that what can't be opened is a problem and not half a file.
+    let reader = office.reader()?;
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        beside_the_sale();
+        if let Err(fault) = export(&reader, Format::Csv, &filter, &outlet) {
+            tracing::error!(%fault, "an export broke off");
+            let broken = match fault {
+                ExportFault::Write(error) => error,
+                ExportFault::Read(_) | ExportFault::UnknownSale(_) => io::Error::other("the ledger can't be read"),
+            };
+            // The body breaks off, so that nobody takes it for the whole.
+            let _ = outlet.send(Err(broken));
+        }
+    });
+    let body = futures_util::stream::unfold(told, |mut told| async move { Some((told.recv().await?, told)) });
+    let headers = [
+        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
+        (header::CONTENT_DISPOSITION, "attachment; filename=\"orders.csv\""),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    ];
+    Ok((headers, Body::from_stream(body)).into_response())
+}
+
+fn moved(office: &Office, done: &Done) -> Response {
+    let payment = office.funnel.orders.payment_of(done.order.terms.id);
+    let order = OrderView::of(&done.order, &office.funnel);
+    unkept(Json(OfficeOrder { order, payment: payment.as_ref().map(PaymentId::as_str) }))
+}
+
+fn order_named(id: &str) -> Result<OrderId, Problem> {
     OrderId::parse(id).map_err(|_| Unmoved::NotFound.into())
 }
 
-/// `GET /v1/admin/orders/{order}`: as it stands, and everything that the log says of it.
-pub(super) async fn show(State(office): Here, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = id_of(&id)?;
-    let order = office.funnel.orders.find(id).ok_or(Unmoved::NotFound)?;
-    let view = json!(OrderView::of(&order, &office.funnel));
-    let history = match order.seq() {
-        Some(placed) => read(&office, move |reader| reader.history(id, placed)).await?,
-        // Acknowledged from memory, and not yet written.
-        None => Vec::new(),
-    };
-    let history: Vec<Value> = history.iter().map(told).collect();
-    Ok(Json(json!({ "order": view, "history": history })))
-}
-
-fn told(told: &Told) -> Value {
-    let mut view = json!({ "seq": told.seq, "at": told.at.rfc3339(), "kind": told.kind });
-    if let Some(expires_at) = told.expires_at {
-        view["expires_at"] = expires_at.rfc3339().into();
-    }
-    if let Some(detail) = told.detail.as_deref().and_then(|detail| serde_json::from_str::<Value>(detail).ok()) {
-        view["detail"] = detail;
-    }
-    view
-}
-
-/// Waits until a decision about an order is stored, and shows the order as it stands then.
-async fn decided(office: &Office, ask: impl Fn(WallTime) -> Result<Decision, Unmoved>) -> Result<Json<Value>, Problem> {
-    let done = holds::decided(|| ask(office.clock.now().wall)).await?;
-    Ok(Json(json!(OrderView::of(&done.order, &office.funnel))))
-}
-
 /// `POST /v1/admin/orders/{order}/confirm`
-pub(super) async fn confirm(State(office): Here, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = id_of(&id)?;
-    decided(&office, |now| office.cashier.confirm(id, now)).await
+pub(super) async fn confirm(State(office): Here, Named(id): Named<String>) -> Result<Response, Problem> {
+    let id = order_named(&id)?;
+    Ok(moved(&office, &holds::decided(|| office.cashier.confirm(id, office.clock.now().wall)).await?))
 }
 
 /// `POST /v1/admin/orders/{order}/cancel`
-pub(super) async fn cancel(State(office): Here, Path(id): Path<String>) -> Result<Json<Value>, Problem> {
-    let id = id_of(&id)?;
-    decided(&office, |now| office.cashier.cancel_for_office(id, now)).await
+pub(super) async fn cancel(State(office): Here, Named(id): Named<String>) -> Result<Response, Problem> {
+    let id = order_named(&id)?;
+    Ok(moved(&office, &holds::decided(|| office.cashier.cancel_for_office(id, office.clock.now().wall)).await?))
 }
 
-#[derive(Default, Deserialize)]
+/// What is wanted of a refund.
+#[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Refund {
-    /// Whether its units are for sale again; absent: as `orders.refund_restocks` says.
+#[schema(as = Refund)]
+pub(in crate::door) struct Refund {
+    /// Whether the units are for sale again; absent: as `orders.refund_restocks` says.
     restock: Option<bool>,
 }
 
 /// `POST /v1/admin/orders/{order}/refund`
 pub(super) async fn refund(
     State(office): Here,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
-    bytes: Bytes,
-) -> Result<Json<Value>, Problem> {
-    let id = id_of(&id)?;
+    Whole(bytes): Whole,
+) -> Result<Response, Problem> {
     let Refund { restock } = if bytes.is_empty() { Refund::default() } else { parse(&headers, &bytes)? };
-    decided(&office, |now| office.cashier.refund(id, restock, now)).await
-}
-
-/// `GET /v1/admin/orders.csv`: all orders, or one sale's, as `orders export` writes them.
-pub(super) async fn csv(State(office): Here, query: Asked) -> Result<Response, Problem> {
-    let wanted = asked(query)?;
-    let OrderFilter { sale, state, buyer } = wanted.filter()?;
-    let filter = OrderFilter { sale: sale.clone(), state, buyer };
-    if let Some(sale) = sale
-        && office.funnel.sales.find_sale(sale.as_str()).is_none()
-    {
-        return Err(crate::keeper::Unchanged::SaleNotFound.into());
-    }
-    let reader = {
-        let office = Arc::clone(&office);
-        tokio::task::spawn_blocking(move || office.reader()).await.map_err(|_| Problem::Internal)??
-    };
-    let (chunks, ready) = mpsc::channel::<io::Result<Bytes>>(CHUNKS_AHEAD);
-    tokio::task::spawn_blocking(move || {
-        let written = export::filtered(&reader, Format::Csv, &filter, Chunks(&chunks));
-        if let Err(fault) = written {
-            tracing::error!(%fault, "an export broke off");
-            // The body must not look whole.
-            let _ = chunks.blocking_send(Err(io::Error::other("the export broke off")));
-        }
-    });
-    let body = futures_util::stream::unfold(ready, |mut ready| async move { Some((ready.recv().await?, ready)) });
-    let headers = [
-        (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"),
-        (header::CONTENT_DISPOSITION, "attachment; filename=\"orders.csv\""),
-        (header::CACHE_CONTROL, "no-store"),
-    ];
-    Ok((headers, Body::from_stream(body)).into_response())
-}
-
-/// What is written here goes to the client, chunk by chunk.
-struct Chunks<'a>(&'a mpsc::Sender<io::Result<Bytes>>);
-
-impl Write for Chunks<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        // Whoever has seen enough has gone: that ends the export.
-        self.0.blocking_send(Ok(Bytes::copy_from_slice(bytes))).map_err(|_| io::ErrorKind::BrokenPipe)?;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let id = order_named(&id)?;
+    Ok(moved(&office, &holds::decided(|| office.cashier.refund(id, restock, office.clock.now().wall)).await?))
 }

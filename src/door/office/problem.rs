@@ -10,7 +10,7 @@ use crate::ledger::Unwritten;
 
 /// A problem of the office.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Problem {
+pub(in crate::door) enum Problem {
     Unauthorized,
     CrossSite,
     NotFound,
@@ -31,7 +31,10 @@ pub(super) enum Problem {
 
 impl From<Unmoved> for Problem {
     fn from(unmoved: Unmoved) -> Self {
-        Self::Unmoved(unmoved)
+        match unmoved {
+            Unmoved::Unwritten(unwritten) => Self::Unchanged(unwritten.into()),
+            unmoved => Self::Unmoved(unmoved),
+        }
     }
 }
 
@@ -82,9 +85,12 @@ impl Problem {
             }
             Self::NoLedger => (StatusCode::CONFLICT, "ledger", "no_ledger", "This server writes no ledger"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "door", "internal", "Our mistake"),
-            Self::Invalid { .. } => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "door", "invalid_field", "A field of the body can't have this value")
-            }
+            Self::Invalid { .. } => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "door",
+                "invalid_field",
+                "A field or parameter can't have this value",
+            ),
             Self::Unchanged(unchanged) => unchanged_words(unchanged),
             Self::Unmoved(unmoved) => unmoved_words(*unmoved),
         }
@@ -111,30 +117,36 @@ fn unchanged_words(unchanged: &Unchanged) -> (StatusCode, &'static str, &'static
         Unchanged::ClosesBeforeOpening => {
             (StatusCode::UNPROCESSABLE_ENTITY, "door", "invalid_field", "closes_at must be later than opens_at")
         }
-        Unchanged::Unwritten(unwritten) => unwritten_words(*unwritten),
+        Unchanged::Unwritten(Unwritten::Busy) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "ledger", "busy", "Too much at once: try again")
+        }
+        Unchanged::Unwritten(Unwritten::NotStored) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "ledger", "not_stored", "Not stored, certainly: try again")
+        }
+        Unchanged::Unwritten(Unwritten::OutcomeUnknown) => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "ledger",
+            "outcome_unknown",
+            "Perhaps stored: look again after the restart",
+        ),
     }
-}
-
-fn unwritten_words(unwritten: Unwritten) -> (StatusCode, &'static str, &'static str, &'static str) {
-    let (code, title) = match unwritten {
-        Unwritten::Busy => ("busy", "Too much at once: try again"),
-        Unwritten::NotStored => ("not_stored", "Not stored, certainly: try again"),
-        Unwritten::OutcomeUnknown => ("outcome_unknown", "Perhaps stored: look again after the restart"),
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, "ledger", code, title)
 }
 
 fn unmoved_words(unmoved: Unmoved) -> (StatusCode, &'static str, &'static str, &'static str) {
     match unmoved {
         Unmoved::NotFound => (StatusCode::NOT_FOUND, "orders", "order_not_found", "There is no such order"),
-        Unmoved::NotHeld | Unmoved::WrongAmount { .. } | Unmoved::Orphaned(_) => {
-            (StatusCode::CONFLICT, "orders", "order_not_held", "The order stands where that can't be done")
+        Unmoved::NotHeld | Unmoved::Orphaned(_) => {
+            (StatusCode::CONFLICT, "orders", "order_not_held", "An order that stands there can't do that")
         }
         Unmoved::Expired => {
-            (StatusCode::CONFLICT, "orders", "order_expired", "The order's hold is over, and no unit is free")
+            (StatusCode::CONFLICT, "orders", "order_expired", "The hold is over, and its units can't be had once more")
         }
-        Unmoved::Underway => unwritten_words(Unwritten::Busy),
-        Unmoved::Unwritten(unwritten) => unwritten_words(unwritten),
+        Unmoved::WrongAmount { .. } => {
+            (StatusCode::UNPROCESSABLE_ENTITY, "door", "invalid_field", "The order costs something else")
+        }
+        Unmoved::Underway | Unmoved::Unwritten(_) => {
+            (StatusCode::SERVICE_UNAVAILABLE, "ledger", "busy", "Too much at once: try again")
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the office shows.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
@@ -8,16 +9,15 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{Html, IntoResponse, Response};
-use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::problem::Problem;
+use super::views::{FunnelView, ItemView, SaleFunnelView, SaleView, SalesView};
 use super::{Here, Office, comparison};
-use crate::clock::WallTime;
-use crate::funnel::FunnelReport;
 use crate::ledger::LedgerState;
 use crate::ledger::audit::AuditReport;
 use crate::sale::Sale;
+use crate::urgency::beside_the_sale;
 
 /// How often the funnel's stream tells: a picture that moves.
 const FRAME_INTERVAL: Duration = Duration::from_millis(500);
@@ -28,57 +28,54 @@ pub(super) async fn front() -> Html<&'static str> {
 }
 
 /// A sale with all that the shop's people may know.
-pub(super) fn sale_view(office: &Office, sale: &Sale) -> Value {
+pub(super) fn sale_view(office: &Office, sale: &Sale) -> SaleView {
     let terms = sale.terms();
     let items = sale.items();
-    let items: Vec<Value> = items
-        .iter()
-        .filter_map(|no| {
-            let item = office.funnel.sales.item(*no)?;
-            let units = office.keeper.units(item);
-            Some(json!({
-                "sku": item.terms().sku.as_str(), "title": item.terms().title, "price": item.terms().price.text(),
-                "stock": units.stock, "remaining": units.remaining, "held": units.held,
-            }))
+    let item_view = |no: &_| {
+        let item = office.funnel.sales.item(*no)?;
+        let (units, terms) = (office.keeper.units(item), item.terms());
+        Some(ItemView {
+            sku: terms.sku.to_string(),
+            title: terms.title.clone(),
+            price: terms.price.into(),
+            stock: units.stock,
+            remaining: units.remaining,
+            held: units.held,
         })
-        .collect();
-    json!({
-        "id": terms.id.as_str(), "title": terms.title, "phase": sale.phase_at(office.clock.now().wall).word(),
-        "opens_at": terms.opens_at.map(WallTime::rfc3339), "closes_at": terms.closes_at.map(WallTime::rfc3339),
-        "limit_per_buyer": terms.limit_per_buyer, "hold": terms.hold.map(|hold| format!("{}s", hold.as_secs_f64())),
-        "items": items,
-    })
+    };
+    SaleView {
+        id: terms.id.to_string(),
+        title: terms.title.clone(),
+        phase: sale.phase_at(office.clock.now().wall).word(),
+        opens_at: terms.opens_at,
+        closes_at: terms.closes_at,
+        limit_per_buyer: terms.limit_per_buyer,
+        hold: terms.hold.map(|hold| format!("{}s", hold.as_secs_f64())),
+        items: items.iter().filter_map(item_view).collect(),
+    }
+}
+
+fn sales_view(office: &Office) -> Vec<SaleView> {
+    office.funnel.sales.sales().map(|sale| sale_view(office, sale)).collect()
 }
 
 /// `GET /v1/admin/sales`
-pub(super) async fn sales(State(office): Here) -> Json<Value> {
-    let sales: Vec<Value> = office.funnel.sales.sales().map(|sale| sale_view(&office, sale)).collect();
-    Json(json!({ "sales": sales }))
+pub(super) async fn sales(State(office): Here) -> Json<SalesView> {
+    Json(SalesView { sales: sales_view(&office) })
 }
 
-#[derive(Serialize)]
-struct Report {
-    #[serde(flatten)]
-    total: FunnelReport,
-    sales: Vec<SaleReport>,
-    unknown_sales: FunnelReport,
-}
-
-#[derive(Serialize)]
-struct SaleReport {
-    sale: String,
-    #[serde(flatten)]
-    report: FunnelReport,
-}
-
-fn report(office: &Office) -> Report {
+fn report(office: &Office) -> FunnelView {
     let tallies = &office.funnel.tallies;
     let sales = office.funnel.sales.sales();
-    let sales = sales.map(|sale| SaleReport {
+    let sales = sales.map(|sale| SaleFunnelView {
         sale: sale.terms().id.to_string(),
         report: tallies.of(Some(sale.no())).sums().report(),
     });
-    Report { total: tallies.total().report(), sales: sales.collect(), unknown_sales: tallies.of(None).sums().report() }
+    FunnelView {
+        total: tallies.total().report(),
+        sales: sales.collect(),
+        unknown_sales: tallies.of(None).sums().report(),
+    }
 }
 
 /// `GET /v1/admin/funnel`
@@ -93,7 +90,7 @@ pub(super) async fn events(State(office): Here) -> Response {
         if office.readiness.is_leaving() {
             return None;
         }
-        let sales: Vec<Value> = office.funnel.sales.sales().map(|sale| sale_view(&office, sale)).collect();
+        let sales = sales_view(&office);
         let health = office.funnel.ledger.health();
         let frame = json!({
             "now": office.clock.now().wall.rfc3339(), "funnel": report(&office), "sales": sales,
@@ -120,9 +117,12 @@ pub(super) async fn metrics(State(office): Here) -> Result<Response, Problem> {
 /// `GET /v1/admin/audit`: the proof from the ledger alone, and whether memory agrees with it (I9).
 pub(super) async fn audit(State(office): Here) -> Result<Json<AuditReport>, Problem> {
     // One at a time: a proof reads the whole log.
-    let _proving = office.proving.acquire().await.map_err(|_| Problem::Internal)?;
-    let auditor = std::sync::Arc::clone(&office);
-    let report =
-        tokio::task::spawn_blocking(move || auditor.reader().and_then(|reader| comparison::prove(&auditor, &reader)));
+    // It goes on when whoever asked has gone, so the turn goes with it.
+    let turn = Arc::clone(&office.proving).acquire_owned().await.map_err(|_| Problem::Internal)?;
+    let report = tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        beside_the_sale();
+        office.reader().and_then(|reader| comparison::prove(&office, &reader))
+    });
     Ok(Json(report.await.map_err(|_| Problem::Internal)??))
 }

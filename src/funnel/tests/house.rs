@@ -15,7 +15,7 @@ use crate::access::{Access, AccessSettings};
 use crate::cashier::{Cashier, Decision, Unmoved};
 use crate::client::{Client, ClientSettings, PassBuffer, Proof, Secret};
 use crate::clock::{Clock, WallTime};
-use crate::funnel::{Attempt, Descent, Funnel, Refusal, Sums, Visit};
+use crate::funnel::{Attempt, Descent, Funnel, Refusal, Sums, Tally, Visit};
 use crate::ids::{BuyerRef, KeyRef, OrderId, Quantity, SaleId, Sku};
 use crate::keeper::Keeper;
 use crate::ledger::audit::{AuditReport, audit};
@@ -136,7 +136,7 @@ fn decide(
     clock: &Clock,
     ask: Ask<'_>,
     meanwhile: impl FnOnce(),
-    visit: &mut Visit<'_>,
+    visit: &mut Visit<&Tally>,
 ) -> Result<Yes, Refusal> {
     let mut buffer = PassBuffer::default();
     match funnel.descend(ask.attempt(funnel), &mut buffer, clock.now())? {

@@ -5,7 +5,7 @@ use std::thread;
 
 use super::house::{Ask, House, ask, offer, wait};
 use crate::client::PassBuffer;
-use crate::funnel::{Descent, Layer, Refusal, Visit};
+use crate::funnel::{Descent, Layer, Refusal, Tally, Visit};
 use crate::ledger::{DeskId, Receipt};
 use crate::offer::{STOCK_MAX, SaleChange};
 use crate::sale::NotOnSale;
@@ -22,7 +22,7 @@ const UNAWAITED: usize = 16;
 /// Hands an order over and doesn't wait for it.
 fn hand_over(house: &House, ask: Ask<'_>) -> Result<Receipt, Refusal> {
     let tally = house.funnel.tallies.of(house.funnel.sales.find_sale(ask.sale).map(crate::sale::Sale::no));
-    let mut visit: Visit<'_> = tally.attempt();
+    let mut visit: Visit<&Tally> = tally.attempt();
     let mut buffer = PassBuffer::default();
     let now = house.clock.now();
     let taken = match house.funnel.descend(ask.attempt(&house.funnel), &mut buffer, now) {

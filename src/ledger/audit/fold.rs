@@ -183,6 +183,7 @@ impl Fold {
             | EventKind::OrderRefunded
             | EventKind::PaymentStarted
             | EventKind::PaymentFailed
+            | EventKind::PaymentNoted
             | EventKind::PaymentOrphaned => self.move_order(kind, event),
         }
     }

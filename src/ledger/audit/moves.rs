@@ -46,7 +46,7 @@ fn may_move(from: OrderState, kind: MoveKind) -> bool {
         MoveKind::Confirmed { late } => from == if late { Expired } else { Held },
         MoveKind::Cancelled | MoveKind::Expired => from == Held,
         MoveKind::PaymentStarted | MoveKind::PaymentFailed => from == Held,
-        MoveKind::Refunded { .. } => from == Confirmed,
+        MoveKind::Refunded { .. } | MoveKind::PaymentNoted => from == Confirmed,
         MoveKind::PaymentOrphaned => from != Held,
     }
 }
@@ -129,7 +129,8 @@ impl Fold {
                     item.stock -= if restock { 0 } else { units };
                 });
             }
-            MoveKind::PaymentStarted | MoveKind::PaymentFailed | MoveKind::PaymentOrphaned => {}
+            MoveKind::PaymentStarted | MoveKind::PaymentFailed | MoveKind::PaymentNoted | MoveKind::PaymentOrphaned => {
+            }
         }
     }
 
@@ -148,8 +149,8 @@ impl Fold {
         shown.state = to;
         shown.expires_at_us = event.expires_at_us.or(shown.expires_at_us);
         shown.is_late |= moved.kind == MoveKind::Confirmed { late: true };
-        if let (MoveKind::Confirmed { .. }, Some(payment)) = (moved.kind, &moved.detail.payment) {
-            shown.payment = Some(payment.clone());
+        if moved.kind.is_paid() && moved.detail.payment.is_some() {
+            shown.payment.clone_from(&moved.detail.payment);
         }
     }
 }

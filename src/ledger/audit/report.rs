@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::super::row::Hash;
 use crate::ids::{ItemNo, SaleNo};
@@ -11,7 +12,7 @@ use crate::ids::{ItemNo, SaleNo};
 const LISTED_MAX: usize = 100;
 
 /// What must always be true: the contract's numbers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, ToSchema)]
 pub enum Invariant {
     /// Stock = available + held + confirmed, none below zero.
     I1,
@@ -36,11 +37,12 @@ pub enum Invariant {
 }
 
 /// Something that is not as it must be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Violation {
     /// What it goes against.
     pub invariant: Invariant,
     /// The event at which it shows; none where it isn't one event's.
+    #[schema(required)]
     pub seq: Option<i64>,
     /// What was found.
     pub what: String,
@@ -64,7 +66,7 @@ impl Findings {
 }
 
 /// What the log says of one item.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
 pub struct ItemTotals {
     /// Its number; not part of the JSON.
     #[serde(skip)]
@@ -87,7 +89,7 @@ pub struct ItemTotals {
 }
 
 /// The verdict. Serialises as `audit --json` promises.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct AuditReport {
     ok: bool,
     /// Events in the audited log.
@@ -96,7 +98,9 @@ pub struct AuditReport {
     pub orders: u64,
     head: String,
     violations: Vec<Violation>,
+    /// Where there are more violations than are listed.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     violations_total: Option<u64>,
     /// Every item's totals at the end of the log, in the order of their numbers.
     #[serde(rename = "sales")]

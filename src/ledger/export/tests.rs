@@ -1,11 +1,13 @@
 use super::super::fixture::{LedgerFixture, Row, terms};
+use super::super::orders::STRETCH_EVENTS;
 use super::super::row::EventKind;
 use super::*;
 
 fn exported(ledger: &LedgerFixture, format: Format, sale: Option<&str>) -> String {
     let sale = sale.map(|sale| SaleId::parse(sale).expect("an id"));
+    let filter = OrderFilter { sale, ..OrderFilter::default() };
     let mut out = Vec::new();
-    export(&ledger.reader(), format, sale.as_ref(), &mut out).expect("an export");
+    export(&ledger.reader(), format, &filter, &mut out).expect("an export");
     String::from_utf8(out).expect("text")
 }
 
@@ -69,8 +71,8 @@ fn every_cell_that_a_spreadsheet_would_calculate_is_text() {
 fn one_sales_orders_are_exported_alone_and_an_unknown_sale_is_said() {
     let ledger = two_sales();
     assert_eq!(exported(&ledger, Format::Csv, Some("launch")).lines().count(), 2);
-    let unknown = SaleId::parse("lunch").expect("an id");
-    let fault = export(&ledger.reader(), Format::Csv, Some(&unknown), io::sink());
+    let unknown = OrderFilter { sale: SaleId::parse("lunch").ok(), ..OrderFilter::default() };
+    let fault = export(&ledger.reader(), Format::Csv, &unknown, io::sink());
     assert!(matches!(fault, Err(ExportFault::UnknownSale(_))), "{fault:?}");
 }
 
@@ -82,7 +84,7 @@ fn a_ledger_without_orders_is_a_header() {
 
 #[test]
 fn orders_of_many_chunks_are_exported_once_each() {
-    for orders in [CHUNK_ORDERS - 1, CHUNK_ORDERS, CHUNK_ORDERS + 1, 2 * CHUNK_ORDERS] {
+    for orders in [STRETCH_EVENTS - 2, STRETCH_EVENTS - 1, STRETCH_EVENTS, 2 * STRETCH_EVENTS] {
         let mut ledger = LedgerFixture::live(1, 100_000);
         ledger.sql("BEGIN");
         for number in 0..orders {
@@ -116,7 +118,9 @@ impl Write for Narrow {
 #[test]
 fn a_reader_that_goes_away_ends_the_export_quietly_and_a_full_disk_does_not() {
     let ledger = two_sales();
-    assert!(export(&ledger.reader(), Format::Csv, None, Narrow(10, io::ErrorKind::BrokenPipe)).is_ok());
-    let fault = export(&ledger.reader(), Format::Csv, None, Narrow(10, io::ErrorKind::StorageFull));
+    assert!(
+        export(&ledger.reader(), Format::Csv, &OrderFilter::default(), Narrow(10, io::ErrorKind::BrokenPipe)).is_ok()
+    );
+    let fault = export(&ledger.reader(), Format::Csv, &OrderFilter::default(), Narrow(10, io::ErrorKind::StorageFull));
     assert!(matches!(fault, Err(ExportFault::Write(_))), "{fault:?}");
 }

@@ -1,10 +1,10 @@
 use std::fs;
 
 use super::super::fixture::{BEGIN_US, LedgerFixture, PRICE_MINOR, Row, terms};
-use super::super::orders::{OrderFilter, OrderRecord};
+use super::super::orders::{First, OrderFilter, OrderRecord, STRETCH_EVENTS, stretches};
 use super::super::row::EventKind;
 use super::*;
-use crate::ids::{BuyerId, BuyerRef, OrderId, SaleId};
+use crate::ids::{BuyerId, BuyerRef, OrderId, SaleId, Sku};
 use crate::order::OrderState;
 
 fn sales() -> LedgerFixture {
@@ -115,16 +115,19 @@ fn a_snapshot_stands_still_while_the_ledger_moves_on() {
 #[test]
 fn an_order_is_shown_with_all_that_the_ledger_knows() {
     let ledger = sales();
+    let reader = ledger.reader();
+    let all = reader.orders(&OrderFilter::default(), 1..=10, First::Oldest, 100).expect("orders");
+    let known = |id| all.iter().find(|order| order.id == id);
     let id = OrderId::from_bytes([11; 16]);
-    let order = ledger.reader().order(id).expect("readable").expect("known");
+    let order = known(id).expect("known");
     assert_eq!((order.seq, order.id, order.sale.as_str(), order.sku.as_str()), (6, id, "held", "hat"));
     assert_eq!((order.buyer.as_str(), order.key.is_none(), order.quantity.units()), ("ann", true, 1));
     assert_eq!((order.state, order.price.minor(), order.price.currency()), (OrderState::Held, PRICE_MINOR, "USD"));
     assert_eq!((order.placed_at.micros(), order.stored_at.micros()), (BEGIN_US, BEGIN_US + 6_000));
     assert_eq!(order.expires_at.map(crate::clock::WallTime::micros), Some(BEGIN_US + 600_000_000));
-    let order = ledger.reader().order(OrderId::from_bytes([1; 16])).expect("readable").expect("known");
-    assert_eq!((order.total().minor(), order.key.expect("a key").as_str()), (2 * PRICE_MINOR, "k"));
-    assert_eq!(ledger.reader().order(OrderId::from_bytes([99; 16])).expect("readable"), None);
+    let order = known(OrderId::from_bytes([1; 16])).expect("known");
+    let key = order.key.as_ref().expect("a key");
+    assert_eq!((order.total().minor(), key.as_str()), (2 * PRICE_MINOR, "k"));
 }
 
 #[test]
@@ -132,7 +135,9 @@ fn orders_are_listed_in_pages_and_by_filter() {
     let ledger = sales();
     ledger.sql("INSERT INTO order_states (seq, state) VALUES (6, 'cancelled')");
     let reader = ledger.reader();
-    let list = |filter: &OrderFilter, after, limit| seqs(&reader.orders(filter, after, limit).expect("orders"));
+    let list = |filter: &OrderFilter, after: i64, limit| {
+        seqs(&reader.orders(filter, after + 1..=100, First::Oldest, limit).expect("orders"))
+    };
     let all = OrderFilter::default();
     assert_eq!(list(&all, 0, 100), [5, 6, 7, 8, 9, 10]);
     assert_eq!(list(&all, 0, 2), [5, 6]);
@@ -147,6 +152,45 @@ fn orders_are_listed_in_pages_and_by_filter() {
     let bob = BuyerRef::parse(b"bob").map(BuyerId::from).ok();
     let bobs_held = OrderFilter { buyer: bob, state: Some(OrderState::Held), ..held };
     assert_eq!(list(&bobs_held, 0, 100), [8]);
+    let hats = OrderFilter { sku: Sku::parse("hat").ok(), ..all.clone() };
+    assert_eq!(list(&hats, 0, 100), [6, 8, 10]);
+    let newest = |last, limit| seqs(&reader.orders(&all, 1..=last, First::Newest, limit).expect("orders"));
+    assert_eq!(newest(100, 100), [10, 9, 8, 7, 6, 5]);
+    assert_eq!(newest(8, 2), [8, 7]);
+}
+
+#[test]
+fn the_log_is_walked_from_either_end_without_a_gap() {
+    for (from, to) in [(1, 0), (1, 1), (5, 4), (1, STRETCH_EVENTS), (7, 2 * STRETCH_EVENTS + 7)] {
+        let walked = |first| stretches(from, to, first).collect::<Vec<_>>();
+        let oldest: Vec<i64> = walked(First::Oldest).into_iter().flatten().collect();
+        assert!(oldest.iter().copied().eq(from..=to), "{from} to {to}");
+        let newest: Vec<i64> = walked(First::Newest).into_iter().flat_map(Iterator::rev).collect();
+        assert!(newest.iter().rev().copied().eq(from..=to), "{from} to {to}");
+        assert!(walked(First::Newest).iter().all(|events| events.end() - events.start() < STRETCH_EVENTS));
+    }
+}
+
+#[test]
+fn an_orders_history_is_all_that_the_log_says_of_it() {
+    let mut ledger = sales();
+    let placed = Row::order(1, 1, "ann").with_id(11).held();
+    ledger.append(&placed.of_order(EventKind::PaymentStarted, r#"{"by":"payment","message":"msg-1"}"#));
+    ledger.append(&placed.of_order(EventKind::OrderConfirmed, r#"{"by":"payment","message":"msg-2","payment":"pay"}"#));
+    let reader = ledger.reader();
+    let history = |events| reader.history(OrderId::from_bytes([11; 16]), events).expect("a history");
+    let kinds = |events| history(events).into_iter().map(|event| (event.seq, event.kind)).collect::<Vec<_>>();
+    let told = |seq, kind: &str| (seq, kind.to_owned());
+    let all = [told(6, "order.placed"), told(11, "payment.started"), told(12, "order.confirmed")];
+    assert_eq!(kinds(1..=12), all);
+    assert_eq!(kinds(7..=11), all[1..2]);
+    let events = history(1..=12);
+    assert_eq!((&events[0].detail, events[0].at.micros()), (&None, BEGIN_US + 6_000));
+    let detail = events[2].detail.as_ref().expect("a detail");
+    assert_eq!((detail.message.as_deref(), detail.payment.as_deref()), (Some("msg-2"), Some("pay")));
+    ledger.sql("UPDATE events SET detail = '{}' WHERE seq = 12");
+    let fault = ledger.reader().history(OrderId::from_bytes([11; 16]), 1..=12);
+    assert!(matches!(fault, Err(ReadFault::Order { seq: 12, .. })), "{fault:?}");
 }
 
 /// A page must cost what it shows, however long the log is: rows come in the order of the log, none is sorted.
@@ -154,12 +198,15 @@ fn orders_are_listed_in_pages_and_by_filter() {
 fn a_page_of_orders_is_read_without_sorting_the_log() {
     let ledger = sales();
     let reader = ledger.reader();
-    let sql = format!("EXPLAIN QUERY PLAN {}", super::super::orders::page());
-    let mut statement = reader.connection.prepare(&sql).expect("a plan");
-    let steps = statement.query_map((0, "held", "held", "ann", 9), |row| row.get::<_, String>(3)).expect("steps");
-    let steps: Vec<_> = steps.map(|step| step.expect("a step")).collect();
-    assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{steps:?}");
-    assert!(steps[0].contains("SEARCH e USING INTEGER PRIMARY KEY"), "{steps:?}");
+    for first in [First::Oldest, First::Newest] {
+        let sql = format!("EXPLAIN QUERY PLAN {}", super::super::orders::stretch(first));
+        let mut statement = reader.connection.prepare(&sql).expect("a plan");
+        let parameters = (0, 9, "held", "held", "ann", "hat", 9);
+        let steps = statement.query_map(parameters, |row| row.get::<_, String>(3)).expect("steps");
+        let steps: Vec<_> = steps.map(|step| step.expect("a step")).collect();
+        assert!(steps.iter().all(|step| !step.contains("TEMP B-TREE")), "{steps:?}");
+        assert!(steps[0].contains("SEARCH e USING INTEGER PRIMARY KEY"), "{steps:?}");
+    }
 }
 
 #[test]
@@ -176,7 +223,7 @@ fn a_damaged_order_is_reported_and_not_guessed() {
     ] {
         let ledger = sales();
         ledger.sql(&format!("UPDATE events SET {change} WHERE seq = 7"));
-        let fault = ledger.reader().orders(&OrderFilter::default(), 0, 100);
+        let fault = ledger.reader().orders(&OrderFilter::default(), 1..=100, First::Oldest, 100);
         assert!(matches!(fault, Err(ReadFault::Order { seq: 7, .. })), "{change}: {fault:?}");
     }
 }

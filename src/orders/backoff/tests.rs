@@ -4,8 +4,9 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The longest and the shortest draw.
+/// The longest, the middle and the shortest draw.
 const LATE: u64 = u64::MAX;
+const MIDDLE: u64 = 1 << 63;
 const EARLY: u64 = 0;
 
 fn waits(random: u64) -> Vec<Duration> {
@@ -14,16 +15,18 @@ fn waits(random: u64) -> Vec<Duration> {
 
 #[test]
 fn gaps_double_from_five_seconds_to_six_hours() {
-    let seconds: Vec<_> = waits(LATE).iter().map(|wait| wait.as_secs_f64().ceil()).collect();
+    let seconds: Vec<_> = waits(MIDDLE).iter().map(Duration::as_secs_f64).collect();
     assert_eq!(seconds[..4], [5.0, 10.0, 20.0, 40.0]);
     assert_eq!(seconds[12..15], [20_480.0, 21_600.0, 21_600.0]);
     assert!(seconds.is_sorted());
 }
 
 #[test]
-fn the_last_retry_comes_within_72_hours_and_one_more_would_not() {
-    let total: Duration = waits(LATE).iter().sum();
-    assert!(total <= GIVE_UP && total + LONGEST > GIVE_UP, "{total:?}");
+fn the_last_retry_comes_after_72_hours_on_average_and_one_more_would_not() {
+    let total: Duration = waits(MIDDLE).iter().sum();
+    assert!(total <= GIVE_UP && total + LAST_GAP > GIVE_UP, "{total:?}");
+    let longest: Duration = waits(LATE).iter().sum();
+    assert!(longest < Duration::from_secs(90 * 60 * 60), "{longest:?}");
     assert_eq!((waits(LATE).len(), waits(EARLY).len()), (23, 23));
     assert_eq!(RETRIES_MAX, 23);
     for failures in [24, 25, 64, 65, u32::MAX] {
@@ -32,10 +35,10 @@ fn the_last_retry_comes_within_72_hours_and_one_more_would_not() {
 }
 
 #[test]
-fn on_average_half_of_the_gap_is_waited() {
-    assert_eq!(next(1, 1 << 63), Some(Duration::from_millis(2_500)));
-    assert_eq!(next(20, 1 << 63), Some(LONGEST / 2));
-    assert_eq!(next(1, EARLY), Some(Duration::ZERO));
+fn three_to_five_quarters_of_the_gap_are_waited() {
+    assert_eq!(next(1, EARLY), Some(Duration::from_millis(3_750)));
+    assert_eq!(next(1, MIDDLE), Some(Duration::from_secs(5)));
+    assert_eq!(next(20, LATE).map(|wait| wait.as_secs()), Some(LONGEST.as_secs() - 1));
 }
 
 #[test]
@@ -49,7 +52,7 @@ proptest! {
     #[test]
     fn no_draw_leaves_its_gap(failures in 0..=RETRIES_MAX, random in any::<u64>()) {
         let wait = next(failures, random).expect("still tried");
-        prop_assert!(wait < Duration::from_secs(longest_gap_s(failures)));
-        prop_assert!(wait <= LONGEST);
+        let gap = Duration::from_secs(gap_s(failures));
+        prop_assert!(gap * 3 / 4 <= wait && wait < gap * 5 / 4 && wait < LONGEST);
     }
 }

@@ -17,7 +17,7 @@ CREATE TABLE doorbuster.events (
         'order.placed', 'sale.created', 'sale.changed', 'sale.opened', 'sale.paused', 'sale.resumed', 'sale.ended',
         'stock.added', 'stock.taken', 'stock.sold_out',
         'order.confirmed', 'order.cancelled', 'order.expired', 'order.refunded',
-        'payment.started', 'payment.failed', 'payment.orphaned')),
+        'payment.started', 'payment.failed', 'payment.orphaned', 'payment.noted')),
     sale            text        NOT NULL,
     sku             text,
     order_id        uuid,

@@ -111,7 +111,11 @@ impl Model {
                 self.orders[number].paid_by = payment;
                 Ok(is_sold)
             }
-            (NoticeKind::Succeeded, Confirmed) if order.paid_by.is_none() || order.paid_by == payment => Ok(false),
+            (NoticeKind::Succeeded, Confirmed) if order.paid_by == payment => Ok(false),
+            (NoticeKind::Succeeded, Confirmed) if order.paid_by.is_none() => {
+                self.orders[number].paid_by = payment;
+                Ok(true)
+            }
             (NoticeKind::Succeeded, Confirmed) => Err(Unmoved::Orphaned(Orphan::PaidTwice)),
             (NoticeKind::Succeeded, Cancelled | Refunded) => Err(Unmoved::Orphaned(Orphan::GivenBack)),
             (NoticeKind::Started, Held) => {

@@ -1,7 +1,8 @@
 //! Planted wrongs of an order's life after the win: the chain is whole, and still it must be found.
 
 use EventKind::{
-    OrderCancelled, OrderConfirmed, OrderExpired, OrderRefunded, PaymentFailed, PaymentOrphaned, PaymentStarted,
+    OrderCancelled, OrderConfirmed, OrderExpired, OrderRefunded, PaymentFailed, PaymentNoted, PaymentOrphaned,
+    PaymentStarted,
 };
 
 use super::*;
@@ -129,13 +130,14 @@ fn i4_a_move_without_an_arrow_is_found_at_its_event() {
         (OrderRefunded, WRITTEN_OFF),
         (PaymentStarted, PLAIN),
         (PaymentFailed, PLAIN),
+        (PaymentNoted, PLAIN),
         (PaymentOrphaned, PLAIN),
     ];
     for state in ["held", "confirmed", "cancelled", "expired", "late", "refunded"] {
         for (kind, detail) in kinds {
             let is_arrow = match kind {
                 OrderConfirmed => state == if detail == LATE { "expired" } else { "held" },
-                OrderRefunded => matches!(state, "confirmed" | "late"),
+                OrderRefunded | PaymentNoted => matches!(state, "confirmed" | "late"),
                 PaymentOrphaned => state != "held",
                 _ => state == "held",
             };

@@ -1,0 +1,81 @@
+//! Who gets a place and who gets the connection, without a shop behind them.
+
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::AtomicUsize;
+
+use tokio::sync::mpsc;
+
+use super::*;
+
+fn listening() -> (TcpListener, SocketAddr) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a socket");
+    listener.set_nonblocking(true).expect("a socket can be told not to wait");
+    let address = listener.local_addr().expect("an address");
+    (listener, address)
+}
+
+#[test]
+fn the_queue_is_emptied_and_nobody_is_waited_for() {
+    let (listener, address) = listening();
+    let waiting: Vec<_> = (0..3).map(|_| TcpStream::connect(address).expect("room in the queue")).collect();
+    let taken: Vec<_> = queued(&listener).map(|(_, peer)| peer).collect();
+    assert_eq!(taken, waiting.iter().map(|stream| stream.local_addr().expect("an address")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_queue_that_never_empties_is_left_all_the_same() {
+    let (listener, address) = listening();
+    let mut waiting = vec![TcpStream::connect(address).expect("room in the queue")];
+    let mut taken = 0;
+    for _ in queued(&listener) {
+        taken += 1;
+        // Whoever is taken is followed by the next.
+        waiting = vec![TcpStream::connect(address).expect("room in the queue")];
+    }
+    assert_eq!(taken, BACKLOG_MAX);
+    drop(waiting);
+}
+
+#[test]
+fn one_subscriber_has_one_cap_however_many_addresses_he_has() {
+    let places = Arc::new(Places::default());
+    let address = |text: &str| text.parse::<IpAddr>().expect("an address");
+    let first = places.take(address("2001:db8::1"), Some(1)).expect("the first of one");
+    assert!(places.take(address("2001:db8::ffff:2"), Some(1)).is_none(), "the same /64");
+    assert!(places.take(address("2001:db8:0:1::1"), Some(1)).is_some(), "the next /64");
+    let _old = places.take(address("192.0.2.1"), Some(1)).expect("the first of one");
+    assert!(places.take(address("::ffff:192.0.2.1"), Some(1)).is_none(), "the same, as an IPv6 socket sees it");
+    assert!(places.take(address("2001:db8::1"), None).is_some(), "no cap");
+    drop(first);
+    assert!(places.take(address("2001:db8::2"), Some(1)).is_some(), "given back");
+}
+
+#[test]
+fn a_worker_that_has_died_gets_no_connection_and_the_next_one_does() {
+    let (_listener, address) = listening();
+    let room = Arc::new(Semaphore::new(8));
+    let dealt = || Dealt {
+        stream: TcpStream::connect(address).expect("room in the queue"),
+        peer: address,
+        place: Place {
+            _permit: Arc::clone(&room).try_acquire_owned().expect("a permit"),
+            _taken: Arc::new(Places::default()).take(address.ip(), None).expect("no cap"),
+        },
+    };
+    let worker = |busy| {
+        let (deals, heard) = mpsc::unbounded_channel();
+        (Worker { deals, busy: Arc::new(AtomicUsize::new(busy)), thread: std::thread::spawn(|| {}) }, heard)
+    };
+    let ((dead, gone), (living, mut heard)) = (worker(0), worker(5));
+    drop(gone);
+    let workers = [dead, living];
+    for n in 1..=3 {
+        deal_to(&workers, dealt());
+        assert!(heard.try_recv().is_ok());
+        assert_eq!(workers[1].busy.load(Ordering::Relaxed), 5 + n);
+    }
+    drop(heard);
+    // Nobody is left: the connection is dropped, and so is its place.
+    deal_to(&workers, dealt());
+    assert_eq!(room.available_permits(), 8);
+}
