@@ -22,6 +22,7 @@ mod payments;
 mod people;
 mod pg_proxy;
 mod pg_server;
+mod pg_tls;
 mod plan;
 mod postgres;
 mod precedence;

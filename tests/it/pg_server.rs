@@ -90,6 +90,20 @@ impl PgServer {
         succeeded("pg_ctl stop", &command.output().expect("there is pg_ctl"));
     }
 
+    /// From now on it also speaks TLS, with the key and certificate that lie in `keys`.
+    pub(crate) fn encrypt(&self, keys: &Path) {
+        for (file, name) in [("key.pem", "server.key"), ("certificate.pem", "server.crt")] {
+            // Its own, and nobody else's to read: PostgreSQL insists.
+            let mut install = Command::new("install");
+            install.args(["-m", "600"]).args(if is_root() { &["-o", UNPRIVILEGED][..] } else { &[] });
+            install.arg(keys.join(file)).arg(self.data().join(name));
+            succeeded("install", &install.output().expect("there is an install command"));
+        }
+        self.sql("ALTER SYSTEM SET ssl = on");
+        self.stop("fast");
+        self.boot();
+    }
+
     pub(crate) fn port(&self) -> u16 {
         self.port
     }

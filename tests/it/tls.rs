@@ -47,15 +47,20 @@ impl Drop for Receiver {
     }
 }
 
+/// Makes `key.pem` and `certificate.pem`, which says to be these names, and is vouched for by itself alone.
+pub(crate) fn make_certificate(dir: &Path, names: &str) {
+    let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
+                   -keyout key.pem -out certificate.pem -addext basicConstraints=critical,CA:FALSE -addext";
+    let mut command = Command::new("openssl");
+    command.args(request.split_whitespace()).arg(format!("subjectAltName={names}")).current_dir(dir);
+    let made = command.output().expect("openssl is there");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+}
+
 impl Receiver {
     /// A receiver who says that he is this machine, vouched for by himself alone.
     fn open(dir: &Path) -> Self {
-        let request = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=localhost \
-                       -keyout key.pem -out certificate.pem -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-                       -addext basicConstraints=critical,CA:FALSE";
-        let made = Command::new("openssl").args(request.split_whitespace()).current_dir(dir).output();
-        let made = made.expect("openssl is there");
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+        make_certificate(dir, "DNS:localhost,IP:127.0.0.1");
         let mut command = Command::new("python3");
         command.args(["-c", RECEIVER]).current_dir(dir).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut child = command.spawn().expect("python3 is there");
