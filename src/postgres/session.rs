@@ -29,6 +29,13 @@ pub(super) struct Cursor {
 
 const LAST: &str = "SELECT seq, hash FROM doorbuster.events WHERE node = $1 ORDER BY seq DESC LIMIT 1";
 
+/// A connection as PostgreSQL knows it: a process's number is used again, one that began at this moment is not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Backend {
+    pid: i32,
+    began: String,
+}
+
 /// What a connection is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -140,6 +147,27 @@ impl Session {
     /// [`PostgresFault`].
     pub(super) async fn last(&self) -> Result<Cursor, PostgresFault> {
         cursor(self.client.query_typed_opt(LAST, &[(&self.node.as_str(), Type::TEXT)]).await?.as_ref())
+    }
+
+    /// Which one this is.
+    ///
+    /// # Errors
+    /// [`PostgresFault`].
+    pub(super) async fn backend(&self) -> Result<Backend, PostgresFault> {
+        let own = "SELECT pid, backend_start::text FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+        let row = self.client.query_typed_one(own, &[]).await?;
+        Ok(Backend { pid: row.try_get(0)?, began: row.try_get(1)? })
+    }
+
+    /// Ends an earlier connection of ours. Where something between us and PostgreSQL has lost one end of it and keeps the
+    /// other, its transaction holds its locks for ever: no time limit of PostgreSQL's counts while it waits for a COPY's rows.
+    ///
+    /// # Errors
+    /// [`PostgresFault`].
+    pub(super) async fn end(&self, former: &Backend) -> Result<(), PostgresFault> {
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
+        self.client.query_typed(end, &[(&former.pid, Type::INT4), (&former.began, Type::TEXT)]).await?;
+        Ok(())
     }
 
     /// Asks for a sign of life.

@@ -11,7 +11,7 @@ use tokio::sync::{Notify, watch};
 use super::fault::{PostgresFault, Remedy};
 use super::fold::{Batch, Names, Poison};
 use super::pace::{Pace, rest_after};
-use super::session::{Access, Cursor, Session};
+use super::session::{Access, Backend, Cursor, Session};
 use super::shipper::{ShippingTerms, state_of};
 use super::status::{Board, ShippingState};
 use crate::clock::Clock;
@@ -40,6 +40,8 @@ pub(super) struct Voyage {
     reader: Option<LedgerReader>,
     names: Names,
     pace: Pace,
+    /// The last connection.
+    former: Option<Backend>,
     /// When PostgreSQL was last heard.
     heard: Instant,
     /// When the log was last told of a fault or a lag.
@@ -57,7 +59,7 @@ impl Voyage {
     ) -> Self {
         let (names, pace) = (Names::default(), Pace::default());
         let (heard, attempts) = (Instant::now(), (0, Instant::now()));
-        Self { funnel, clock, terms, board, bell, leaving, reader: None, names, pace, heard, told: None, attempts }
+        Self { funnel, clock, terms, board, bell, leaving, reader: None, names, pace, former: None, heard, told: None, attempts }
     }
 
     /// Until the shop closes; then what is left, if PostgreSQL takes it.
@@ -102,6 +104,12 @@ impl Voyage {
         let patience = self.terms.patience;
         let connecting = async {
             let session = Session::open(&self.terms.target, &self.terms.node, patience, Access::Write).await?;
+            let own = session.backend().await?;
+            if let Some(former) = &self.former {
+                session.end(former).await?;
+            }
+            // Only now: until here this one has begun nothing, and the one before may still have to be ended.
+            self.former = Some(own);
             let cursor = session.ready(patience).await?;
             Ok::<_, PostgresFault>((session, cursor))
         };

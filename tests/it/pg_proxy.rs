@@ -18,7 +18,7 @@ pub(crate) enum LineFault {
     Stall,
     /// The connection is reset in the middle of the rows.
     Reset,
-    /// The shop's end is hung up on, the server's never hears of it.
+    /// The shop's end is hung up on in the middle of the rows, the server's never hears of it, and waits for more.
     HalfOpen,
 }
 
@@ -32,6 +32,12 @@ impl LineFault {
             Self::CutBeforeCommit | Self::CutAfterCommit | Self::Stall => b"COMMIT\0",
             Self::Reset | Self::HalfOpen => b"PGCOPY\n",
         }
+    }
+
+    /// Where its moment ends in what the shop says.
+    fn strikes_at(self, chunk: &[u8]) -> Option<usize> {
+        let trigger = self.trigger();
+        chunk.windows(trigger.len()).position(|window| window == trigger).map(|at| at + trigger.len())
     }
 }
 
@@ -130,7 +136,8 @@ fn carry(mut shop: TcpStream, mut server: TcpStream, state: &Mutex<State>) {
             Some(LineFault::Reset) => break,
             Some(LineFault::HalfOpen) => {
                 stalled.store(true, std::sync::atomic::Ordering::Relaxed);
-                let _ = server.write_all(chunk);
+                let begun = LineFault::HalfOpen.strikes_at(chunk).unwrap_or(chunk.len());
+                let _ = server.write_all(&chunk[..begun]);
                 if let Ok(end) = server.try_clone() {
                     state.lock().expect("no panic there").open.push(end);
                 }
@@ -147,8 +154,7 @@ fn carry(mut shop: TcpStream, mut server: TcpStream, state: &Mutex<State>) {
 fn strikes(state: &Mutex<State>, chunk: &[u8]) -> Option<LineFault> {
     let mut state = state.lock().expect("no panic there");
     let fault = state.armed?;
-    let trigger = fault.trigger();
-    chunk.windows(trigger.len()).any(|window| window == trigger).then(|| {
+    fault.strikes_at(chunk).map(|_| {
         state.armed = None;
         state.struck += 1;
         fault

@@ -280,7 +280,7 @@ fn after_every_fault_postgresql_has_what_the_ledger_has() {
                 let order = won(&wire.ask(&attempt(&buyer)));
                 let response = wire.ask(&Request::post(&format!("/v1/orders/{order}/cancel")).buyer(&buyer));
                 assert_eq!(response.status, 200, "{}", response.text());
-                thread::sleep(Duration::from_millis(2));
+                thread::sleep(Duration::from_millis(20));
             }
         });
         let end = Ends(&is_over);
