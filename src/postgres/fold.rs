@@ -175,6 +175,11 @@ impl Batch {
         self.events.last().map_or((0, GENESIS), |event| (event.seq, event.hash))
     }
 
+    /// Whether it is what comes behind this event.
+    pub(super) fn follows(&self, seq: i64) -> bool {
+        self.events.first().is_some_and(|event| event.seq == seq + 1)
+    }
+
     /// Adds the next event.
     pub(super) fn take(&mut self, names: &mut Names, row: &EventRow<'_>, hash: Hash) -> Result<(), Poison> {
         self.add(names, row, hash).map_err(|why| Poison { seq: row.seq, why })

@@ -10,6 +10,7 @@ mod cells;
 mod compare;
 mod fault;
 mod fold;
+mod loader;
 mod pace;
 mod restore;
 mod schema;

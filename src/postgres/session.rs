@@ -29,6 +29,15 @@ pub(super) struct Cursor {
 
 const LAST: &str = "SELECT seq, hash FROM doorbuster.events WHERE node = $1 ORDER BY seq DESC LIMIT 1";
 
+/// When a transaction is on PostgreSQL's disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Durability {
+    /// Before it is said to be committed, and with it all that were committed before.
+    Now,
+    /// Soon. Where PostgreSQL crashes first, its log ends before, which the next connection sees.
+    Later,
+}
+
 /// A connection as PostgreSQL knows it: a process's number is used again, one that began at this moment is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Backend {
@@ -115,7 +124,7 @@ impl Session {
         schema::migrate(&self.client, patience).await?;
         let enrol = "INSERT INTO doorbuster.nodes (node) VALUES ($1) ON CONFLICT DO NOTHING";
         self.client.execute_typed(enrol, &[(&self.node.as_str(), Type::TEXT)]).await?;
-        let cursor = self.begin().await?;
+        let cursor = self.begin(Durability::Now).await?;
         self.client.batch_execute("COMMIT").await?;
         Ok(cursor)
     }
@@ -124,14 +133,18 @@ impl Session {
     ///
     /// # Errors
     /// [`PostgresFault`]; then the session is of no use any more.
-    pub(super) async fn begin(&self) -> Result<Cursor, PostgresFault> {
+    pub(super) async fn begin(&self, durability: Durability) -> Result<Cursor, PostgresFault> {
         let (client, node) = (&self.client, self.node.as_str());
         // One way there and back for all three; a statement of its own for the end of the log, so that what the lock was
         // waited for is seen.
+        let begin = match durability {
+            Durability::Now => "BEGIN",
+            Durability::Later => "BEGIN; SET LOCAL synchronous_commit = off",
+        };
         let lock = "UPDATE doorbuster.nodes SET shipped_at = now() WHERE node = $1";
         let (lock_node, last_node) = ([(&node as _, Type::TEXT)], [(&node as _, Type::TEXT)]);
         let ((), locked, last) = tokio::try_join!(
-            client.batch_execute("BEGIN"),
+            client.batch_execute(begin),
             client.execute_typed(lock, &lock_node),
             client.query_typed_opt(LAST, &last_node),
         )?;
