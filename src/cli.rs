@@ -1,5 +1,7 @@
 //! What was typed on the command line; nothing is decided here.
 
+pub mod bench;
+
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -33,6 +35,9 @@ pub struct Cli {
 pub enum Command {
     /// Run the shop
     Serve(ServeArgs),
+    /// Measure this machine
+    #[command(subcommand)]
+    Bench(bench::BenchCommand),
     /// Prove the ledger: exit 0, or 3 with what is wrong
     Audit(AuditArgs),
     /// Make a ledger from what was shipped to PostgreSQL, where there is none

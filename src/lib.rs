@@ -48,6 +48,7 @@
 //! | [`orders`] | every order by its id; when holds end; what a payment's message means |
 //! | [`messages`] | what the shop hears of it |
 //! | [`postgres`] | everything that the ledger knows, also in PostgreSQL |
+//! | [`bench`] | measures the house; no other room knows it |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
@@ -69,6 +70,7 @@
 //!
 //! **Architecture invariant:** refusals are values, faults are errors. Nothing that a client can send panics.
 pub mod access;
+pub mod bench;
 pub mod cashier;
 pub mod cli;
 pub mod client;

@@ -4,6 +4,7 @@
 
 pub mod audit;
 pub mod backup;
+pub mod bench;
 pub mod completions;
 pub mod config;
 mod exit;
@@ -47,6 +48,7 @@ fn outcome(cli: &Cli) -> Result<Exit, anyhow::Error> {
     let cwd = std::env::current_dir().context("the working directory can't be read")?;
     let done = match &cli.command {
         Command::Serve(args) => return serve::run(args),
+        Command::Bench(command) => return bench::run(command),
         Command::Audit(args) => return audit::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Orders(OrdersCommand::Export(args)) => export::run(args),

@@ -16,6 +16,7 @@ mod hostile;
 mod kills;
 mod life;
 mod lifecycle;
+mod measuring;
 mod orders;
 mod passes;
 mod payments;

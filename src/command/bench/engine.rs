@@ -1,0 +1,66 @@
+//! `doorbuster bench engine`.
+
+use std::fmt::Write as _;
+use std::num::NonZeroUsize;
+
+use serde_json::json;
+
+use crate::bench::engine::{EngineFigures, EngineTerms, Mix, measure};
+use crate::cli::bench::EngineArgs;
+use crate::command::print;
+
+/// A crowd that fits every cache.
+const FEW: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
+
+/// Prints a line for each mix, number of buyers and number of threads.
+///
+/// # Errors
+/// Where threads can't be started, or the figures can't be written.
+pub(super) fn run(args: &EngineArgs) -> Result<(), anyhow::Error> {
+    let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let threads = args.threads.unwrap_or(cores);
+    print("attempts decided in process: limits, sale, stock, the hand-over to the ledger; no sockets, no disk\n\n")?;
+    print(&format!(
+        "{:<14}{:>10}{:>9}{:>16}{:>14}{:>10}{:>12}\n",
+        "mix", "buyers", "threads", "decisions/s", "ns/decision", "p50 ns", "p99.9 ns"
+    ))?;
+    let mut all = Vec::new();
+    // Few, who fit every cache, and many, who don't.
+    let crowds = if args.buyers > FEW { vec![FEW, args.buyers] } else { vec![args.buyers] };
+    for buyers in crowds {
+        for mix in Mix::ALL {
+            for threads in counts(threads) {
+                let figures = measure(mix, threads, EngineTerms { seconds: args.seconds, buyers })?;
+                print(&line(&figures))?;
+                all.push(figures);
+            }
+        }
+    }
+    let clock_ns = all.first().map_or(0, |figures| figures.clock_ns);
+    print(&format!("\nns/decision is of one thread; in the percentiles are {clock_ns} ns of looking at the clock\n"))?;
+    match &args.json {
+        Some(path) => super::write_json(path, &json!({ "engine": all })),
+        None => Ok(()),
+    }
+}
+
+/// 1, 2, 4 … and the most.
+fn counts(most: NonZeroUsize) -> Vec<usize> {
+    let most = most.get();
+    let mut counts: Vec<_> =
+        std::iter::successors(Some(1), |count| Some(count * 2)).take_while(|count| *count < most).collect();
+    counts.push(most);
+    counts
+}
+
+fn line(figures: &EngineFigures) -> String {
+    let mut line = String::new();
+    let EngineFigures { mix, threads, buyers, decisions_per_s, ns_per_decision, p50_ns, p999_ns, .. } = figures;
+    // Writing into a string never fails.
+    let _ = writeln!(
+        line,
+        "{:<14}{buyers:>10}{threads:>9}{decisions_per_s:>16.0}{ns_per_decision:>14.0}{p50_ns:>10}{p999_ns:>12}",
+        mix.words()
+    );
+    line
+}
