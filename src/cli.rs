@@ -11,6 +11,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
 use crate::config::{Overrides, Store};
+use crate::demo::SECONDS_MIN;
 use crate::ids::SaleId;
 use crate::ledger::export::Format;
 use crate::postgres::NodeId;
@@ -35,6 +36,8 @@ pub struct Cli {
 pub enum Command {
     /// Run the shop
     Serve(ServeArgs),
+    /// Play a flash sale to look at: a crowd, bots, a crash, and the audit's verdict
+    Demo(DemoArgs),
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
@@ -116,6 +119,23 @@ impl ServeArgs {
             ledger: self.ledger,
         }
     }
+}
+
+/// Flags of `demo`.
+#[derive(Debug, Clone, Args)]
+pub struct DemoArgs {
+    /// People who want one
+    #[arg(long, value_name = "N", default_value = "20000", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub buyers: u32,
+    /// Units on sale
+    #[arg(long, value_name = "N", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub stock: u32,
+    /// How long it takes
+    #[arg(long, value_name = "S", default_value = "30", value_parser = clap::value_parser!(u64).range(SECONDS_MIN..=3600))]
+    pub seconds: u64,
+    /// End by itself: the shop doesn't stay open for you to look around
+    #[arg(long)]
+    pub no_wait: bool,
 }
 
 /// What to do with orders.

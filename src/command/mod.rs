@@ -7,6 +7,7 @@ pub mod backup;
 pub mod bench;
 pub mod completions;
 pub mod config;
+pub mod demo;
 mod exit;
 pub mod export;
 pub mod hash_password;
@@ -48,6 +49,7 @@ fn outcome(cli: &Cli) -> Result<Exit, anyhow::Error> {
     let cwd = std::env::current_dir().context("the working directory can't be read")?;
     let done = match &cli.command {
         Command::Serve(args) => return serve::run(args),
+        Command::Demo(args) => return demo::run(args),
         Command::Bench(command) => return bench::run(command),
         Command::Audit(args) => return audit::run(args),
         Command::Restore(args) => restore::run(args),

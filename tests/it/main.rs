@@ -10,6 +10,7 @@
 mod closing;
 mod connections;
 mod contract;
+mod demo;
 mod framing;
 mod home;
 mod hostile;

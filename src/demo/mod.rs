@@ -1,0 +1,200 @@
+//! One narrated sale: a server of its own, a crowd with bots, a crash in the middle, and the audit's verdict.
+//!
+//! The server is this very program, started as anybody starts it; the crowd speaks HTTP to it. Deliberately absent: any
+//! short cut between the two.
+//!
+//! **Invariant:** nothing is left behind: the shop's data lies in a temporary directory, and its server ends with us.
+
+mod child;
+mod crowd;
+mod picture;
+mod wire;
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
+
+use std::collections::HashSet;
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use tokio::time::sleep;
+
+use child::Child;
+use crowd::{Crowd, Told};
+use picture::Picture;
+
+use crate::clock::Clock;
+use crate::ledger::audit::{AuditReport, audit};
+use crate::ledger::read::LedgerReader;
+
+/// From the first word to the bell: time to read, and to open the page.
+const COUNTDOWN: Duration = Duration::from_secs(5);
+/// After the last buyer has come: time to look at what is there.
+const LOOK: Duration = Duration::from_secs(3);
+/// Shortest show: countdown, crash and verdict take their time.
+pub const SECONDS_MIN: u64 = 12;
+/// How often the picture is drawn in a terminal.
+const FRAME: Duration = Duration::from_millis(100);
+/// How often a line is printed where there is none.
+const LINE: Duration = Duration::from_secs(2);
+
+/// How big the show is.
+#[derive(Debug, Clone, Copy)]
+pub struct DemoTerms {
+    /// People who want one.
+    pub buyers: u32,
+    /// Units on sale.
+    pub stock: u32,
+    /// How long it takes.
+    pub seconds: u64,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Verdict {
+    report: AuditReport,
+    /// Orders that buyers were told of.
+    acknowledged: usize,
+    /// Orders that more than one buyer was told of, and buyers who were told of more than one.
+    doubles: usize,
+    /// Units that are left although more wanted one.
+    unsold: u64,
+}
+
+impl Verdict {
+    /// Whether every promise was kept.
+    #[must_use]
+    pub fn is_ok(&self) -> bool {
+        self.report.is_ok() && self.doubles == 0 && self.unsold == 0
+    }
+}
+
+/// The stage: where it is told.
+struct Stage {
+    begun: Instant,
+    picture: Option<Picture>,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self { begun: Instant::now(), picture: io::stdout().is_terminal().then(Picture::default) }
+    }
+
+    /// Says something that stays.
+    fn say(&mut self, words: &str) {
+        if let Some(picture) = &mut self.picture {
+            picture.wipe();
+        }
+        let mut stdout = io::stdout().lock();
+        // That nobody listens any more doesn't end the show.
+        let _ = writeln!(stdout, "{:>5.1} s  {words}", self.begun.elapsed().as_secs_f64());
+        let _ = stdout.flush();
+    }
+
+    /// Shows the funnel as it is now, as long as `scene` lasts.
+    async fn during<T>(&mut self, told: &Told, scene: impl Future<Output = T>) -> T {
+        let mut scene = std::pin::pin!(scene);
+        let interval = if self.picture.is_some() { FRAME } else { LINE };
+        loop {
+            tokio::select! {
+                outcome = &mut scene => return outcome,
+                () = sleep(interval) => match &mut self.picture {
+                    Some(picture) => picture.draw(&told.counts()),
+                    None => self.say(&picture::line(&told.counts())),
+                },
+            }
+        }
+    }
+}
+
+/// Plays it. Says `look` before its end, while the shop is still open; then comes the verdict.
+///
+/// # Errors
+/// Where the server can't be started, or there is no verdict.
+pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::Result<Verdict> {
+    let dir =
+        tempfile::Builder::new().prefix("doorbuster-demo-").tempdir().context("there is no temporary directory")?;
+    let mut stage = Stage::new();
+    let opens_at = Clock::system().now().wall.after(COUNTDOWN);
+    let mut child = Child::start(dir.path(), terms.stock, opens_at)?;
+    stage.say(&format!(
+        "A shop with {} units and {} people who want one. Buy yourself: {}",
+        terms.stock,
+        terms.buyers,
+        child.page()
+    ));
+    stage.say(&format!("The shop's own view: {}", child.office()));
+    let crowd = Arc::new(Crowd::gather(dir.path(), terms, child.shop())?);
+    let told = crowd.told();
+    let last = Duration::from_secs(terms.seconds).saturating_sub(COUNTDOWN + LOOK);
+    let coming = tokio::spawn(Arc::clone(&crowd).come(COUNTDOWN, last));
+    for left in (1..=COUNTDOWN.as_secs()).rev() {
+        stage.say(&format!("The doors open in {left} s"));
+        stage.during(told, sleep(Duration::from_secs(1))).await;
+    }
+    stage.say("The bell. Half of them come within two seconds, and the bots knock all the time");
+    stage.during(told, told.reached(terms.stock.min(terms.buyers) / 2)).await;
+    let before = told.counts().won;
+    child.kill()?;
+    stage.say(&format!("kill -9: the server is dead, in the middle of it. {before} buyers have read yes"));
+    let downtime = Instant::now();
+    let restarting = async { child.restart() };
+    stage.during(told, restarting).await?;
+    stage.say(&format!(
+        "It is back after {} ms; who heard nothing asks again with the same key",
+        downtime.elapsed().as_millis()
+    ));
+    stage.during(told, told.reached(terms.stock)).await;
+    stage.say(match told.counts().won >= u64::from(terms.stock) {
+        true => "Sold out. From here on, no is all that there is to say",
+        false => "Whoever wanted one has one",
+    });
+    stage.during(told, async { coming.await.context("the crowd has panicked") }).await?;
+    stage.during(told, sleep(LOOK)).await;
+    stage.say(&picture::line(&told.counts()));
+    look.await;
+    child.stop()?;
+    let verdict = judge(dir.path(), &crowd, terms)?;
+    tell(&mut stage, &verdict, told);
+    Ok(verdict)
+}
+
+/// What the ledger says, beside what the buyers were told.
+fn judge(dir: &std::path::Path, crowd: &Crowd, terms: DemoTerms) -> anyhow::Result<Verdict> {
+    let acks = crowd.acks();
+    let lines: String = acks.iter().flat_map(|(_, order)| [order.as_str(), "\n"]).collect();
+    let reader = LedgerReader::open(&Child::data(dir))?;
+    let report = audit(&reader, Some(Box::new(io::Cursor::new(lines))))?;
+    let buyers: HashSet<_> = acks.iter().map(|(buyer, _)| buyer).collect();
+    let orders: HashSet<_> = acks.iter().map(|(_, order)| order).collect();
+    let doubles = 2 * acks.len() - buyers.len() - orders.len();
+    let available: u64 = report.items.iter().map(|item| item.available.unsigned_abs()).sum();
+    let wanted = u64::from(terms.buyers.max(terms.stock) - terms.stock);
+    Ok(Verdict { report, acknowledged: acks.len(), doubles, unsold: available.min(wanted) })
+}
+
+fn tell(stage: &mut Stage, verdict: &Verdict, told: &Told) {
+    let counts = told.counts();
+    let Verdict { report, acknowledged, doubles, unsold } = verdict;
+    let is_kept = |is_kept| if is_kept { "kept" } else { "BROKEN" };
+    stage.say("The audit, from the ledger alone and against what the buyers were told:");
+    stage.say(&format!(
+        "  {}: {} orders in the ledger, never more than there were units",
+        is_kept(report.is_ok()),
+        report.orders
+    ));
+    stage.say(&format!(
+        "  {}: each of {acknowledged} acknowledged orders is there, also those from before the crash",
+        is_kept(report.is_ok())
+    ));
+    stage.say(&format!("  {}: {doubles} sold twice", is_kept(*doubles == 0)));
+    stage.say(&format!("  {}: {unsold} left over that somebody wanted", is_kept(*unsold == 0)));
+    let share = 100.0 * counts.won as f64 / (counts.attempts.max(1)) as f64;
+    stage.say(&format!(
+        "{} attempts, {} of them reached the database: {share:.3} %",
+        picture::grouped(counts.attempts),
+        counts.won
+    ));
+}

@@ -1,0 +1,36 @@
+//! `doorbuster demo`: plays to its end in a plain pipe, keeps every promise, and leaves nothing behind.
+
+use crate::home::Home;
+
+#[test]
+fn the_show_has_a_crowd_a_crash_and_a_verdict_and_leaves_nothing_behind() {
+    let home = Home::empty();
+    let scratch = home.path().display().to_string();
+    let words = ["demo", "--buyers", "600", "--stock", "20", "--seconds", "12", "--no-wait"];
+    let output = home.run_with(&words, &[("TMPDIR", &scratch)]);
+    let (told, said) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert_eq!(output.status.code(), Some(0), "{told}{said}");
+    for moment in ["The doors open in 5 s", "The bell", "kill -9", "It is back after", "Sold out", "The audit"] {
+        assert!(told.contains(moment), "no {moment:?} in {told}");
+    }
+    assert_eq!(told.matches("kept: ").count(), 4, "{told}");
+    assert!(told.contains("20 orders in the ledger") && told.contains("each of 20 acknowledged orders"), "{told}");
+    assert!(!told.contains('\x1b'), "a pipe is no terminal: {told}");
+    assert_eq!(std::fs::read_dir(home.path()).expect("the directory").count(), 0);
+}
+
+#[test]
+fn a_shop_with_more_than_anybody_wants_sells_what_is_wanted() {
+    let home = Home::empty();
+    let output = home.run(&["demo", "--buyers", "30", "--stock", "500", "--seconds", "12", "--no-wait"]);
+    let told = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert!(told.contains("0 left over that somebody wanted"), "{told}");
+}
+
+#[test]
+fn a_show_that_is_too_short_is_refused_with_what_would_be_right() {
+    let output = Home::empty().run(&["demo", "--seconds", "3"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("12..=3600"));
+}
