@@ -1,5 +1,6 @@
 //! `doorbuster demo`: a flash sale to look at.
 
+use std::cell::Cell;
 use std::io::{self, IsTerminal as _};
 
 use super::Exit;
@@ -15,14 +16,29 @@ pub fn run(args: &DemoArgs) -> Result<Exit, anyhow::Error> {
     let waits = !args.no_wait && io::stdout().is_terminal() && io::stdin().is_terminal();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
+        let is_looking = Cell::new(false);
         let look = async {
             if waits {
+                is_looking.set(true);
                 let _ = super::print("\nThe shop stays open: look around. Ctrl-C ends it.\n\n");
                 // Where there are no signals there is nothing to wait for.
                 let _ = tokio::signal::ctrl_c().await;
             }
         };
-        let verdict = play(terms, look).await?;
+        let interrupted = async {
+            // While somebody looks around it is how he goes on.
+            while let Ok(()) = tokio::signal::ctrl_c().await {
+                if !is_looking.get() {
+                    return;
+                }
+            }
+            std::future::pending().await
+        };
+        let verdict = tokio::select! {
+            verdict = play(terms, look) => verdict?,
+            // What was begun is taken down all the same.
+            () = interrupted => return Ok(Exit::FAILURE),
+        };
         Ok(if verdict.is_ok() { Exit::OK } else { Exit::FAILURE })
     })
 }
