@@ -255,6 +255,9 @@ impl Drop for Ends<'_> {
     }
 }
 
+/// Faults of one shop: each is followed by a look at everything that it has sold.
+const FAULTS_OF_A_SHOP: u64 = 200;
+
 #[test]
 #[ignore = "needs PostgreSQL: tests/run"]
 fn after_every_fault_postgresql_has_what_the_ledger_has() {
@@ -262,6 +265,17 @@ fn after_every_fault_postgresql_has_what_the_ledger_has() {
     let now_ns = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos();
     let mut seed = from_environment("DOORBUSTER_TEST_SEED", u64::from(now_ns));
     eprintln!("DOORBUSTER_TEST_SEED={seed} DOORBUSTER_TEST_FAULTS={faults}");
+    let (mut left, mut orders) = (faults, 0);
+    while left > 0 {
+        let some = left.min(FAULTS_OF_A_SHOP);
+        orders += sold_through(some, &mut seed);
+        left -= some;
+        eprintln!("{} faults, {orders} orders, heads equal", faults - left);
+    }
+}
+
+/// A shop that sells through so many faults; how many orders it has placed.
+fn sold_through(faults: u64, seed: &mut u64) -> u64 {
     let server = PgServer::start();
     let proxy = PgProxy::to(server.port());
     let plan = shipping(&server.url_through(proxy.port())).set("ledger.postgres.timeout", "\"300ms\"");
@@ -286,7 +300,7 @@ fn after_every_fault_postgresql_has_what_the_ledger_has() {
         let end = Ends(&is_over);
         for round in 0..faults {
             // Each kind of fault in turn, then by chance; a restart takes longest, and comes least.
-            let kind = if round < 9 { round } else { mixed(&mut seed) % 17 % 9 };
+            let kind = if round < 9 { round } else { mixed(seed) % 17 % 9 };
             strike(kind, &server, &proxy);
             let (code, report) = compared(shop.home(), &server.url());
             let said = &report["postgres"]["difference"];
@@ -299,7 +313,7 @@ fn after_every_fault_postgresql_has_what_the_ledger_has() {
     caught_up(&shop);
     let report = assert_same(shop.home(), &server.url());
     assert_eq!(report["postgres"]["orders"], sold.load(Ordering::Relaxed), "{report:#}");
-    eprintln!("{faults} faults, {} orders, heads equal", sold.load(Ordering::Relaxed));
+    sold.into_inner()
 }
 
 #[test]
