@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** no rule of selling is decided here.
 
+mod assets;
 mod attempt;
 mod body;
 mod connection;
