@@ -141,6 +141,12 @@ impl Document {
         self
     }
 
+    /// The file as it was given.
+    #[cfg(all(test, not(doorbuster_loom)))]
+    pub(super) fn plain(&self) -> &[u8] {
+        self.forms.last().map_or(&[], |form| &form.bytes)
+    }
+
     /// The file's answer to a request with these headers.
     pub(super) fn answer(&self, request: &HeaderMap, caching: HeaderValue) -> Response {
         let liking = Liking::of(request);
@@ -218,6 +224,12 @@ impl Assets {
         let path = format!("{DIRECTORY}{name}");
         self.0.insert(name, document);
         path
+    }
+
+    /// What the files are called.
+    #[cfg(all(test, not(doorbuster_loom)))]
+    pub(super) fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.keys().map(String::as_str)
     }
 
     /// The answer of the file with that name; none: there is no such file.

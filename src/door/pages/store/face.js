@@ -20,7 +20,7 @@ function workingFace() {
     tone: isUnknown ? 'plain' : 'working',
     big: t(step),
     note: t(`${step}_note`, { seconds: secondsLeft() }),
-    button: isUnknown ? t('ask_again') : t(step),
+    button: t(isUnknown ? 'ask_again' : 'loading'),
     enabled: isUnknown,
     stop: STEPS_WITH_STOP.includes(step),
   };
@@ -32,7 +32,7 @@ function liveFace() {
   if (item.remaining === 0) {
     const name = item.mayReturn ? 'waiting' : 'sold_out';
     const note = state.verdict === 'sold_out' && !item.mayReturn ? 'sold_out_just' : `${name}_note`;
-    return { tone: name, big: t(name), note: t(note), button: t(name) };
+    return { tone: name, big: t(name), note: t(note), button: item.mayReturn ? t('wait') : '' };
   }
   const isFew = item.remaining === 'few';
   const price = money({ ...item.price, amount: item.price.amount * state.units });
@@ -50,7 +50,7 @@ function liveFace() {
 
 function face() {
   const { sale, verdict } = state;
-  if (state.missing) return { tone: 'plain', big: t('missing'), note: t('missing_note') };
+  if (state.missing && !sale) return { tone: 'plain', big: t('missing'), note: t('missing_note') };
   if (!sale) {
     const isAway = state.link === 'away';
     return { tone: 'plain', big: t(isAway ? 'away' : 'loading'), note: isAway ? t('away_note') : '' };
@@ -59,9 +59,10 @@ function face() {
   const phase = phaseNow();
   if (phase === 'scheduled') {
     const note = verdict === 'sale_not_open' ? 'too_early' : passIsGood() ? 'ready_note' : 'scheduled_note';
-    return { tone: 'scheduled', over: t('opens_in'), clock: sale.opens - now(), note: t(note), button: t('not_yet') };
+    const clock = sale.opens ? sale.opens - now() : undefined;
+    return { tone: 'scheduled', over: t(sale.opens ? 'opens_in' : 'not_yet'), clock, note: t(note), button: t('not_yet') };
   }
-  if (phase !== 'live') return { tone: phase, big: t(phase), note: t(`${phase}_note`), button: t(phase) };
+  if (phase !== 'live') return { tone: phase, big: t(phase), note: t(`${phase}_note`), button: phase === 'paused' ? t('wait') : '' };
   if (liveUnits() >= sale.limit) return { tone: 'none' };
   if (verdict === 'pass_required' || verdict === 'pass_invalid') {
     return { tone: 'plain', big: t('stranger'), note: t('stranger_note'), button: t('try_again'), enabled: true };

@@ -58,6 +58,8 @@ async function open() {
     first = refreshFirst();
   }
   await first;
+  render();
+  performance.mark('usable');
   readPass();
   await Promise.all([setClock(), loadOrders()]);
   render();

@@ -101,6 +101,7 @@ function renderFacts(list, order) {
     term.textContent = name || '✓';
     if (!name) row.className = 'stored';
     fact.textContent = value;
+    if (value === order.order) fact.className = 'id';
     row.append(term, fact);
     return row;
   }));

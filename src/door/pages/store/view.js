@@ -30,7 +30,7 @@ function announceFace({ tone, big, over, note }) {
 function renderDoor() {
   const shown = face();
   const door = at('door');
-  door.hidden = shown.tone === 'none';
+  door.hidden = shown.tone === 'none' || !state.sale;
   if (door.dataset.tone !== shown.tone) door.dataset.tone = shown.tone;
   put(at('over'), shown.over);
   renderClock(shown.clock);
@@ -83,9 +83,14 @@ function renderClock(left) {
 
 function renderAbout() {
   const { sale } = state;
-  at('about').hidden = !sale;
   at('limit').hidden = !sale;
-  if (!sale) return;
+  at('phase').hidden = !sale;
+  if (!sale) {
+    const { big, note } = face();
+    put(at('title'), big);
+    put(at('when'), note);
+    return;
+  }
   const phase = phaseNow();
   put(at('phase'), t(`phase_${phase}`));
   at('phase').dataset.phase = phase;
@@ -155,7 +160,9 @@ function choice(item) {
 const UNITS_MAX = 10;
 
 function renderAmount({ tone }) {
-  const most = state.sale ? Math.min(state.sale.limit - liveUnits(), UNITS_MAX) : 1;
+  const item = state.sale && itemOf(state.sku);
+  const left = item && typeof item.remaining === 'number' ? item.remaining : UNITS_MAX;
+  const most = item ? Math.min(state.sale.limit - liveUnits(), left, UNITS_MAX) : 1;
   at('amount').hidden = tone !== 'live' || most < 2;
   if (at('amount').hidden) return;
   put(at('units-label'), t('units'));

@@ -2,6 +2,8 @@
 
 const FIRST_FRAME_MS = 8000;
 const POLL_MS = 3000;
+// A stream that ends sooner is no stream: it isn't asked for again at once.
+const SHORT_MS = 5000;
 // How long polling goes on before a stream is tried again.
 const POLLS_PER_TRY = 20;
 // Schedules change seldom, and aren't in the stream.
@@ -96,19 +98,25 @@ const whenVisible = () => new Promise((resolve) => {
 });
 
 async function follow() {
-  for (let silent = 0, lost = 0; ;) {
+  for (let silent = 0, lost = 0, short = 0; ;) {
     await whenVisible();
+    const began = performance.now();
     const heard = await listen();
-    silent = heard ? 0 : silent + 1;
     if (document.hidden) continue;
-    if (heard) await sleep(jitter(lost, 500, 10000));
+    silent = heard ? 0 : silent + 1;
+    short = heard && performance.now() - began < SHORT_MS ? short + 1 : 0;
+    // Everybody has lost the stream at the same moment.
+    await sleep(jitter(lost + short, 500, 15000));
     // Somebody between us and the shop keeps streams back: ask, and try again now and then.
     for (let polls = silent > 1 ? POLLS_PER_TRY : 1; polls > 0 && !document.hidden; polls -= 1) {
       const answered = await refresh();
       lost = answered ? 0 : lost + 1;
       setLink(answered ? 'polling' : 'away');
-      if (state.missing) await sleep(10 * POLL_MS);
-      await sleep(answered && polls === 1 ? 0 : POLL_MS * (0.7 + 0.6 * Math.random()) + jitter(lost, 500, 15000));
+      if (!answered) {
+        silent = 0;
+        break;
+      }
+      if (polls > 1) await sleep(POLL_MS * (0.7 + 0.6 * Math.random()));
     }
   }
 }
