@@ -195,7 +195,7 @@ fn nothing_is_on_disk_where_nothing_is_stored() {
 fn secrets_are_masked_wherever_they_could_show() {
     let hash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$WX0DAtv/lvNkcQlVhGLd6Q";
     let payments = format!("[payments]\nsecret = \"whsec_{}\"", "aHVudGVyMg==".repeat(4).replace('=', "a"));
-    let storefront = "[storefront]\npayment_link_secret = \"hunter2 is too short\"".replace(' ', "-");
+    let storefront = "[storefront]\npayment_link_secret = \"hunter2-hunter2-hunter2\"";
     let text = format!("[admin]\ntoken = \"hunter2\"\npassword_hash = \"{hash}\"\n{payments}\n{storefront}");
     let loaded = Shop::with(&text).load();
     let environment: Environment = [("DOORBUSTER_ADMIN__TOKEN", "hunter2")].into_iter().collect();
