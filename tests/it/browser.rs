@@ -205,6 +205,7 @@ async fn offline_is_said_and_ends_by_itself() {
     browser.until_door("live").await;
     browser.until("passIsGood()").await;
     let network = |is_offline: bool| json!({ "offline": is_offline, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1 });
+    browser.devtools("Network.enable", json!({})).await;
     browser.devtools("Network.emulateNetworkConditions", network(true)).await;
     browser.until_text("No connection").await;
     browser.press().await;

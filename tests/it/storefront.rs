@@ -47,6 +47,10 @@ fn a_page_is_the_same_for_everybody_and_is_not_sent_twice() {
         assert_eq!((other.status, &other.body), (200, &page.body));
         assert!(other.header("set-cookie").is_none());
     }
+    let soon = |path: &str| header(&get(&shop, path, ""), "link").to_owned();
+    assert_eq!(soon("/"), "</v1/sales>; rel=preload; as=fetch; crossorigin");
+    assert_eq!(soon("/s/launch"), "</v1/sales/launch>; rel=preload; as=fetch; crossorigin");
+    assert_eq!(soon("/s/a%3E%0Db"), "", "nothing unchecked goes into a header");
     for coding in ["", "gzip", "br"] {
         let etag = header(&get(&shop, "/", coding), "etag").to_owned();
         assert!(etag.starts_with('"'), "{etag} is strong");

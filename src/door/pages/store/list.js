@@ -38,20 +38,20 @@ function saleWords(sale) {
 }
 
 async function loadList() {
-  const { status, json } = await ask('/v1/sales');
+  const { status, json } = await ask('/v1/sales', { isPublic: true });
   if (status !== 200) throw new Error(json && json.code);
   guessClock(json.server_time);
   return json.sales;
 }
 
-// One sale needs no list. Says which; none: the list is shown, for ever.
+// One sale needs no list. Says which; where there are more, the list is shown for ever.
 async function chooseSale() {
   for (let lost = 0; ; lost += 1) {
     try {
       const sales = await loadList();
       lost = 0;
       const open = sales.filter((sale) => sale.phase !== 'ended');
-      if (!state.sales && sales.length && (open.length === 1 || sales.length === 1)) return (open[0] || sales[0]).sale;
+      if (!state.sales && sales.length && (open.length === 1 || sales.length === 1)) return open[0] || sales[0];
       state.sales = sales;
       setLink('polling');
     } catch {

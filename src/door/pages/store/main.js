@@ -54,8 +54,9 @@ async function open() {
   listenToBuyer();
   tick();
   if (!state.id) {
-    state.id = await chooseSale();
-    first = refreshFirst();
+    const view = await chooseSale();
+    state.id = view.sale;
+    takeSale(view);
   }
   await first;
   render();

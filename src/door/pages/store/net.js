@@ -41,7 +41,7 @@ const forget = (what) => kept.removeItem(nameOf(what));
 const inSale = (path) => `/v1/sales/${encodeURIComponent(state.id)}${path}`;
 
 // One request. Fails only where nobody knows whether it was answered.
-async function ask(path, { method = 'GET', headers = {}, body, patience = 15000 } = {}) {
+async function ask(path, { method = 'GET', headers = {}, body, patience = 15000, isPublic = false } = {}) {
   const controller = new AbortController();
   const timer = setTimeout(() => controller.abort(), patience);
   if (framed && state.pass && state.pass.token) headers.authorization = `Bearer ${state.pass.token}`;
@@ -51,7 +51,8 @@ async function ask(path, { method = 'GET', headers = {}, body, patience = 15000 
       method,
       headers,
       body: body && JSON.stringify(body),
-      credentials: framed ? 'omit' : 'same-origin',
+      // What is public may have come already, as the page's answer has told the browser.
+      credentials: framed && !isPublic ? 'omit' : 'same-origin',
       signal: controller.signal,
     });
     const text = await response.text();
