@@ -90,8 +90,8 @@ impl Storefront {
         let files = [
             ("{{icon}}", assets.add("icon", Kind::Svg, include_bytes!("pages/icon.svg"))),
             ("{{style}}", assets.add("store", Kind::Css, style.as_bytes())),
-            ("{{script}}", assets.add("store", Kind::Script, SCRIPT.join("\n").as_bytes())),
-            ("{{worker}}", assets.add("work", Kind::Script, include_bytes!("pages/store/work.js"))),
+            ("{{script}}", assets.add("store", Kind::Script, sent(&SCRIPT).as_bytes())),
+            ("{{worker}}", assets.add("work", Kind::Script, sent(&[include_str!("pages/store/work.js")]).as_bytes())),
             ("{{texts}}", assets.add("texts", Kind::Json, texts(&looks.texts).as_bytes())),
         ];
         let page = files
@@ -119,6 +119,12 @@ impl Storefront {
         let former = || self.former.as_ref()?.answer(name, headers);
         self.assets.answer(name, headers).or_else(former)
     }
+}
+
+/// Scripts as they are sent: without the lines that are for whoever reads them here.
+fn sent(scripts: &[&str]) -> String {
+    let lines = scripts.iter().flat_map(|script| script.lines()).filter(|line| !line.trim_start().starts_with("//"));
+    lines.fold(String::new(), |sent, line| sent + line + "\n")
 }
 
 /// All languages in one file: a browser says which it wants before it knows which there are.

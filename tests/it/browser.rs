@@ -269,7 +269,7 @@ async fn what_a_buyer_waits_for_is_measured() {
     for (what, spans) in [("usable on 3G", &mut usable_ms), ("proof of work", &mut work_ms)] {
         spans.sort_by(f64::total_cmp);
         let (median, last) = (spans[spans.len() / 2], spans[spans.len() - 1]);
-        println!("{what}: median {median:.0} ms, longest of {} {last:.0} ms", spans.len());
+        eprintln!("{what}: median {median:.0} ms, longest of {} {last:.0} ms", spans.len());
     }
     browser.close().await;
 }

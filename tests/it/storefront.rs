@@ -75,7 +75,7 @@ fn everything_that_a_browser_loads_is_small_named_by_its_bytes_and_kept_for_ever
             assert!(squeezed.body.len() <= plain.body.len());
             weight += squeezed.body.len();
         }
-        println!("page, style, scripts and texts as {coding}: {weight} bytes");
+        eprintln!("page, style, scripts and texts as {coding}: {weight} bytes");
         assert!(weight <= WEIGHT_MAX_BYTES, "{coding}: {weight} bytes");
     }
     for path in ["/assets/store.0000000000000000.js", "/assets/store.js", "/assets/..%2fconfig.toml"] {

@@ -81,6 +81,9 @@ function renderClock(left) {
   if (seconds === 60) announce(t('minute_left'));
 }
 
+// A limit that nobody reaches is no news.
+const LIMIT_SHOWN_MAX = 100;
+
 function renderAbout() {
   const { sale } = state;
   at('limit').hidden = !sale;
@@ -99,7 +102,7 @@ function renderAbout() {
   title.classList.toggle('long', sale.title.length > 60);
   put(at('when'), when(sale, phase));
   renderItems(sale);
-  put(at('limit'), phase === 'ended' ? '' : t('limit', { count: sale.limit }));
+  put(at('limit'), phase === 'ended' || sale.limit > LIMIT_SHOWN_MAX ? '' : t('limit', { count: sale.limit }));
 }
 
 function when({ opens, closes }, phase) {
