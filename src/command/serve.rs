@@ -267,6 +267,8 @@ fn apply(
         funnel.client.retune(prepared.client);
         funnel.access.retune(&prepared.access);
         shop.limits.store(Arc::new(prepared.limits));
+        let storefront = prepared.storefront.after(&shop.storefront.load());
+        shop.storefront.store(Arc::new(storefront));
         if config.webhooks != new.webhooks {
             let (courier, endpoints) = (Arc::clone(courier), prepared.endpoints);
             tokio::spawn(async move {

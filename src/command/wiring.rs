@@ -15,7 +15,9 @@ use crate::cashier::Cashier;
 use crate::client::{ChallengeMode, ClientSettings};
 use crate::clock::Clock;
 use crate::config::{self, Config};
-use crate::door::{Caps, Credentials, Deadlines, IdentityMode, Limits, Office, Payments, Shop, Streams};
+use crate::door::{
+    Caps, Credentials, Deadlines, IdentityMode, Limits, Looks, Office, Payments, Shop, Storefront, Streams,
+};
 use crate::funnel::Funnel;
 use crate::ids::{SaleId, Sku};
 use crate::keeper::Keeper;
@@ -25,6 +27,7 @@ use crate::metrics::Metrics;
 use crate::money::Money;
 use crate::offer::{ItemTerms, Offer, SaleTerms};
 use crate::order::Ack;
+use crate::orders::payment_link::PaymentLink;
 use crate::orders::rules::Rules;
 use crate::orders::signature::{Key, Keys};
 use crate::orders::targets::{Reach, Target};
@@ -99,6 +102,18 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
+fn storefront(config: &Config) -> Result<Storefront, anyhow::Error> {
+    let config::StorefrontConfig { theme, allowed_origins, payment_url, payment_link_secret } = &config.storefront;
+    let secret = payment_link_secret.as_ref().map(config::Secret::expose);
+    let payment_link = payment_url.as_ref().map(|url| PaymentLink::parse(url, secret)).transpose()?;
+    Ok(Storefront::new(&Looks {
+        style: theme.style.clone(),
+        texts: theme.texts.clone(),
+        allowed_origins: allowed_origins.clone(),
+        payment_link,
+    }))
+}
+
 pub(super) fn caps(config: &Config) -> Caps {
     let server = &config.server;
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
@@ -131,6 +146,7 @@ pub(super) fn shop(
     };
     let limits = ArcSwap::from_pointee(limits(config));
     Ok(Shop {
+        storefront: ArcSwap::from_pointee(storefront(config)?),
         funnel,
         cashier,
         payments: payments(config)?,
@@ -223,6 +239,7 @@ pub(super) struct Reload {
     pub(super) access: AccessSettings,
     pub(super) limits: Limits,
     pub(super) endpoints: Vec<Endpoint>,
+    pub(super) storefront: Storefront,
 }
 
 impl Reload {
@@ -233,6 +250,7 @@ impl Reload {
             access: access(config),
             limits: limits(config),
             endpoints: endpoints(config)?,
+            storefront: storefront(config)?,
         })
     }
 }

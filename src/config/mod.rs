@@ -24,6 +24,7 @@ mod rules;
 mod schedule;
 mod sections;
 mod show;
+mod storefront;
 #[cfg(test)]
 mod tests;
 mod webhooks;
@@ -35,7 +36,8 @@ pub use layers::{Environment, Overrides};
 pub use schedule::span;
 pub use sections::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, OrdersConfig,
-    PaymentsConfig, PostgresConfig, Secret, ServerConfig, Store, WebhookConfig, WebhooksConfig,
+    PaymentsConfig, PostgresConfig, Secret, ServerConfig, Store, StorefrontConfig, Theme, WebhookConfig,
+    WebhooksConfig,
 };
 
 use crate::offer::Offer;
@@ -61,6 +63,8 @@ pub struct Config {
     pub orders: OrdersConfig,
     /// `[payments]`
     pub payments: PaymentsConfig,
+    /// `[storefront]`
+    pub storefront: StorefrontConfig,
     /// `[admin]`
     pub admin: AdminConfig,
     /// `[webhooks]`, and each `[[webhook]]`.

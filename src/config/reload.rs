@@ -1,6 +1,7 @@
 //! What a running server takes over from a new configuration, and what has to wait for a restart.
 //!
-//! **Invariant:** a key is either named here, or taken over at once: limits, challenge, proxies, log level, webhooks.
+//! **Invariant:** a key is either named here, or taken over at once: limits, challenge, proxies, log level, webhooks, the
+//! storefront.
 
 use super::{AccessConfig, ClientConfig, Config, ServerConfig};
 
@@ -8,7 +9,19 @@ impl Config {
     /// The keys whose new values a running server can't take over; sections where all of their keys belong together.
     #[must_use]
     pub fn needs_restart(&self, new: &Self) -> Vec<&'static str> {
-        let Self { server, identity, client, access, ledger, orders, payments, admin, webhooks: _, offers } = self;
+        let Self {
+            server,
+            identity,
+            client,
+            access,
+            ledger,
+            orders,
+            payments,
+            storefront: _,
+            admin,
+            webhooks: _,
+            offers,
+        } = self;
         // Named one by one, so that a new key doesn't compile before somebody has decided.
         let ServerConfig {
             listen,

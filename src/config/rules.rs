@@ -13,6 +13,7 @@ use super::file::Typed;
 use super::ledger;
 use super::offers;
 use super::reader::Reader;
+use super::storefront;
 use super::webhooks;
 use super::{
     AccessConfig, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, OrdersConfig,
@@ -77,6 +78,7 @@ pub(super) fn config(typed: &Typed, complaints: &mut Vec<Complaint>) -> Config {
         ledger: ledger::ledger(&mut reader),
         orders: orders(&mut reader),
         payments: payments(&mut reader),
+        storefront: storefront::storefront(&mut reader),
         admin: admin(&mut reader),
         webhooks,
         offers,

@@ -1,5 +1,6 @@
 //! What the program uses, section by section. `config.toml` says what each key means; here stand units and ranges.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -217,6 +218,28 @@ pub struct PaymentsConfig {
     pub secret: Option<Secret>,
     /// What they may be signed with as well, while the secret is being changed.
     pub former_secret: Option<Secret>,
+}
+
+/// `[storefront]`: what buyers see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorefrontConfig {
+    /// The shop's own looks.
+    pub theme: Theme,
+    /// Whose pages may show the storefront in a frame: origins, `https://shop.example`.
+    pub allowed_origins: Vec<String>,
+    /// Where held orders are paid: a link that `orders::payment_link` has accepted; none: the shop is in touch.
+    pub payment_url: Option<String>,
+    /// What such links are signed with.
+    pub payment_link_secret: Option<Secret>,
+}
+
+/// What a shop changes of the storefront's looks. By default nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Theme {
+    /// Comes after the built-in style.
+    pub style: String,
+    /// By language and name; what is missing is built in.
+    pub texts: BTreeMap<String, BTreeMap<String, String>>,
 }
 
 /// `[admin]`: who may enter the office. Both none: everybody on this machine.

@@ -10,7 +10,14 @@ use super::sections::MASK;
 use crate::orders::targets::{Reach, Target};
 
 /// Keys whose values nobody may see. A PostgreSQL URL holds a password.
-const SECRETS: [&str; 3] = ["admin.token", "admin.password_hash", "ledger.postgres.url"];
+const SECRETS: [&str; 6] = [
+    "admin.token",
+    "admin.password_hash",
+    "ledger.postgres.url",
+    "payments.secret",
+    "payments.former_secret",
+    "storefront.payment_link_secret",
+];
 /// Where the comments begin, if the line before isn't longer.
 const COMMENT_COLUMN: usize = 44;
 

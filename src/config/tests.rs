@@ -1,5 +1,6 @@
 mod complaints;
 mod offers;
+mod storefront;
 mod webhooks;
 
 use crate::orders::payment::Provider;
@@ -84,7 +85,7 @@ fn the_commented_file_is_the_defaults() {
 
 #[test]
 fn the_defaults_are_those_of_the_contract() {
-    let Config { server, identity, client, access, ledger, orders, payments, admin, webhooks, offers: _ } =
+    let Config { server, identity, client, access, ledger, orders, payments, storefront, admin, webhooks, offers: _ } =
         Shop::without_file().load().config;
     assert_eq!(server.listen.to_string(), "127.0.0.1:8080");
     assert_eq!(server.admin_listen.to_string(), "127.0.0.1:8081");
@@ -105,6 +106,8 @@ fn the_defaults_are_those_of_the_contract() {
     assert_eq!((orders.payment_grace, orders.payment_extension_max), (minutes(10), minutes(30)));
     assert_eq!((orders.restart_grace, orders.cool_down, orders.refund_restocks), (minutes(1), Duration::ZERO, false));
     assert_eq!((payments.provider, payments.secret, payments.former_secret), (Provider::Generic, None, None));
+    assert_eq!((storefront.theme, storefront.allowed_origins), (Theme::default(), Vec::<String>::new()));
+    assert_eq!((storefront.payment_url, storefront.payment_link_secret), (None, None));
     assert_eq!(admin, AdminConfig { token: None, password_hash: None });
     let timeout = Duration::from_secs(10);
     assert_eq!(webhooks, WebhooksConfig { allow_private_targets: false, timeout, endpoints: Vec::new() });
@@ -191,12 +194,14 @@ fn nothing_is_on_disk_where_nothing_is_stored() {
 #[test]
 fn secrets_are_masked_wherever_they_could_show() {
     let hash = "$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$WX0DAtv/lvNkcQlVhGLd6Q";
-    let text = format!("[admin]\ntoken = \"hunter2\"\npassword_hash = \"{hash}\"");
+    let payments = format!("[payments]\nsecret = \"whsec_{}\"", "aHVudGVyMg==".repeat(4).replace('=', "a"));
+    let storefront = "[storefront]\npayment_link_secret = \"hunter2-hunter2-hunter2\"";
+    let text = format!("[admin]\ntoken = \"hunter2\"\npassword_hash = \"{hash}\"\n{payments}\n{storefront}");
     let loaded = Shop::with(&text).load();
     let environment: Environment = [("DOORBUSTER_ADMIN__TOKEN", "hunter2")].into_iter().collect();
     let shown = [loaded.provenance.show(), format!("{loaded:?}"), format!("{environment:?}")];
     for shown in &shown {
-        assert!(!shown.contains("hunter2") && !shown.contains("argon2"), "{shown}");
+        assert!(!["hunter2", "argon2", "aHVudGVyMg"].iter().any(|secret| shown.contains(secret)), "{shown}");
     }
     let secret = loaded.config.admin.token.expect("it was set");
     assert_eq!((secret.to_string().as_str(), secret.expose()), ("***", "hunter2"));

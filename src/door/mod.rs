@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** no rule of selling is decided here.
 
+mod assets;
 mod attempt;
 mod body;
 mod connection;
@@ -31,6 +32,7 @@ mod worker;
 pub use identity::IdentityMode;
 pub use listener::{Caps, Workers};
 pub use office::{Credentials, Office, routes as office_routes, serve as serve_office};
+pub use pages::{Looks, Storefront, Texts};
 pub use payments::Payments;
 pub use pulse::Deadlines;
 pub use shop::{Limits, Shop};

@@ -15,12 +15,13 @@ use super::identity::{self, Asker};
 use super::problems::Problem;
 use super::reply::{self, Sheet};
 use super::shop::{self, Here, Peer, Shop};
-use super::views::{OrderView, OrdersView};
+use super::views::{OrderView, OrdersView, PaymentLinkView};
 use crate::cashier::Unmoved;
 use crate::funnel::Refusal;
 use crate::holds;
 use crate::ids::OrderId;
-use crate::order::Order;
+use crate::order::{Order, OrderState};
+use crate::orders::payment_link::Payable;
 
 /// `GET /v1/orders`
 pub(super) async fn list(State(shop): Here, Extension(peer): Extension<Peer>, headers: HeaderMap) -> Response {
@@ -43,6 +44,35 @@ pub(super) async fn show(
     match own_order(&shop, peer, &headers, &id) {
         Ok(order) => shown(&shop, &order),
         Err(problem) => refused(problem),
+    }
+}
+
+/// `GET /v1/orders/{order}/payment`
+pub(super) async fn payment(
+    State(shop): Here,
+    Extension(peer): Extension<Peer>,
+    Named(id): Named<String>,
+    headers: HeaderMap,
+) -> Response {
+    match own_order(&shop, peer, &headers, &id) {
+        Ok(order) if order.state() == OrderState::Held => {
+            let storefront = shop.storefront.load();
+            let url = storefront.payment_link.as_ref().map(|link| link.to_pay(payable(&shop, &order)));
+            shop::into_response(reply::json(Sheet::default(), StatusCode::OK, &PaymentLinkView { url }))
+        }
+        Ok(_) => refused(Problem::of_unmoved(Unmoved::NotHeld, shop.clock.now().wall)),
+        Err(problem) => refused(problem),
+    }
+}
+
+fn payable<'a>(shop: &'a Shop, order: &'a Order) -> Payable<'a> {
+    let (terms, sales) = (&order.terms, &shop.funnel.sales);
+    Payable {
+        order: terms.id,
+        sale: sales.sale(terms.sale).map_or("", |sale| sale.id().as_str()),
+        sku: sales.item(terms.item).map_or("", |item| item.terms().sku.as_str()),
+        quantity: terms.quantity.units(),
+        total: order.total(),
     }
 }
 

@@ -21,6 +21,7 @@ use tower_service::Service;
 
 use super::extract::Named;
 use super::identity::{self, IdentityMode};
+use super::pages::Storefront;
 use super::payments::Payments;
 use super::problems::Problem;
 use super::pulse::Deadlines;
@@ -55,6 +56,8 @@ pub struct Limits {
 pub struct Shop {
     /// The five floors.
     pub funnel: Arc<Funnel>,
+    /// What buyers see; a reload may change it.
+    pub storefront: ArcSwap<Storefront>,
     /// Who moves orders after the win.
     pub cashier: Arc<Cashier>,
     /// Whose word about payments counts.
@@ -119,6 +122,7 @@ pub(super) fn routes() -> Vec<Route<Arc<Shop>>> {
         Route::get("/", pages::front),
         Route::get("/s/{sale}", pages::sale),
         Route::get("/assets/{name}", pages::asset),
+        Route::get("/embed.js", pages::embed),
         Route::get(openapi::PATH, openapi::of_shop),
         Route::get("/v1/sales", list_sales),
         Route::get("/v1/sales/{sale}", show_sale),
@@ -127,6 +131,7 @@ pub(super) fn routes() -> Vec<Route<Arc<Shop>>> {
         Route::post("/v1/sales/{sale}/pass", redeem),
         Route::get("/v1/orders", orders::list),
         Route::get("/v1/orders/{order}", orders::show),
+        Route::get("/v1/orders/{order}/payment", orders::payment),
         Route::post("/v1/orders/{order}/cancel", orders::cancel),
         Route::post("/v1/payments", payments::hear),
         Route::get("/v1/time", time),

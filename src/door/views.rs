@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::openapi::words::{PhaseWord, StateWord, StoredWord};
 use crate::clock::WallTime;
 use crate::funnel::Funnel;
-use crate::ids::OrderId;
+use crate::ids::{ItemNo, OrderId};
 use crate::ledger::orders::OrderRecord;
 use crate::money::Money;
 use crate::offer::Phase;
@@ -128,6 +128,15 @@ pub(super) struct OrdersView<'a> {
     pub(super) orders: Vec<OrderView<'a>>,
 }
 
+/// Where a held order is paid.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PaymentLink)]
+pub(super) struct PaymentLinkView {
+    /// Null: the shop is in touch.
+    #[schema(format = "uri", required)]
+    pub(super) url: Option<String>,
+}
+
 /// A pass: whoever has it is this buyer, in this sale.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Pass)]
@@ -198,6 +207,10 @@ pub(super) struct ItemView {
     /// Of one unit.
     price: MoneyView,
     remaining: Remaining,
+    /// Only where none remains: whether held units may come back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    held_may_return: Option<bool>,
 }
 
 /// How many are left: a number, or "few" where the shop doesn't want to say it exactly.
@@ -215,17 +228,24 @@ impl Remaining {
     }
 }
 
+/// Whether it is worth waiting, where nothing remains.
+fn held_may_return(funnel: &Funnel, item: ItemNo, remaining: u32) -> Option<bool> {
+    (remaining == 0).then(|| funnel.stock.held(item) > 0)
+}
+
 impl SaleView {
     pub(super) fn of(sale: &Sale, funnel: &Funnel, few: u32, now: WallTime) -> Self {
         let terms = sale.terms();
         let items = sale.items();
         let item_view = |no: &_| {
             let item = funnel.sales.item(*no)?;
+            let remaining = funnel.stock.remaining(*no);
             Some(ItemView {
                 sku: item.terms().sku.to_string(),
                 title: item.terms().title.clone(),
                 price: item.terms().price.into(),
-                remaining: Remaining::shown(funnel.stock.remaining(*no), few),
+                remaining: Remaining::shown(remaining, few),
+                held_may_return: held_may_return(funnel, *no, remaining),
             })
         };
         Self {
@@ -252,6 +272,8 @@ pub(super) struct PulseView {
 struct PulseItem {
     sku: String,
     remaining: Remaining,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_may_return: Option<bool>,
 }
 
 impl PulseView {
@@ -259,8 +281,12 @@ impl PulseView {
         let items = sale.items();
         let item_view = |no: &_| {
             let item = funnel.sales.item(*no)?;
-            let remaining = Remaining::shown(funnel.stock.remaining(*no), few);
-            Some(PulseItem { sku: item.terms().sku.to_string(), remaining })
+            let remaining = funnel.stock.remaining(*no);
+            Some(PulseItem {
+                sku: item.terms().sku.to_string(),
+                remaining: Remaining::shown(remaining, few),
+                held_may_return: held_may_return(funnel, *no, remaining),
+            })
         };
         Self { phase: Phase::word(sale.phase_at(now)), items: items.iter().filter_map(item_view).collect() }
     }

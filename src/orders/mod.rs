@@ -11,6 +11,7 @@ pub mod deadlines;
 pub mod messages;
 pub mod notice;
 pub mod payment;
+pub mod payment_link;
 pub mod rules;
 pub mod signature;
 pub mod targets;

@@ -7,6 +7,8 @@
 //! **Invariant:** a test never passes by luck nor fails by slowness: what has to happen is waited for (up to
 //! [`wire::PATIENCE`]), and what must not happen is counted.
 
+mod browser;
+mod chromium;
 mod closing;
 mod connections;
 mod contract;
@@ -30,10 +32,12 @@ mod postgres;
 mod precedence;
 mod receiver;
 mod refusals;
+mod relay;
 mod session;
 mod shop;
 mod slow;
 mod stampede;
+mod storefront;
 mod tls;
 mod webhooks;
 mod wire;

@@ -96,7 +96,7 @@ fn keys_that_do_not_exist_are_complaints() {
     );
     refuses(
         "[shop]",
-        "config.toml:1:2: shop: is no key; there are server, identity, client, access, ledger, orders, payments, admin, webhooks, sale, webhook",
+        "config.toml:1:2: shop: is no key; there are server, identity, client, access, ledger, orders, payments, storefront, admin, webhooks, sale, webhook",
     );
     refuses(&sale("opens = \"x\"", ""), "config.toml:3:1: sale.opens: is no key; did you mean opens_at?");
     refuses(

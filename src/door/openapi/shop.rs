@@ -12,7 +12,9 @@ use crate::client::{Challenge, SolvedChallenge};
 use crate::door::attempt;
 use crate::door::body::QUANTITY_MAX;
 use crate::door::routes::Verb::{Get, Post};
-use crate::door::views::{IgnoredView, OrderView, OrdersView, PassView, SaleView, SalesView, TimeView};
+use crate::door::views::{
+    IgnoredView, OrderView, OrdersView, PassView, PaymentLinkView, SaleView, SalesView, TimeView,
+};
 use crate::money::MoneyText;
 
 const ASKER: &[Code] = &[RATE_LIMITED, PASS_REQUIRED, PASS_INVALID, PASS_EXPIRED];
@@ -84,8 +86,16 @@ fn pages() -> Vec<Described> {
             .answers(304, "The bytes are there already", None, caching)
             .build(),
         op("/assets/{name}", ("pages", "asset", "A file of the pages: `{name}.{hash}.{ext}`"))
-            .answers(200, "For ever the same", Some(("text/css", text())), &["Cache-Control"])
+            .may(ParameterIn::Header, known, text(), "The ETag of the bytes that are there already")
+            .answers(200, "For ever the same", Some(("text/css", text())), caching)
+            .answers(304, "The bytes are there already", None, caching)
             .refuses(&[NOT_FOUND])
+            .build(),
+        op("/embed.js", ("pages", "embed", "A script that puts a sale's page into another page"))
+            .says("`<script src=\"…/embed.js\" data-sale=\"launch\"></script>`; for pages of `storefront.allowed_origins`.")
+            .may(ParameterIn::Header, known, text(), "The ETag of the bytes that are there already")
+            .answers(200, "The script, the same for everybody", Some(("text/javascript", text())), caching)
+            .answers(304, "The bytes are there already", None, caching)
             .build(),
         op(super::PATH, ("service", "openapi", "This document"))
             .answers(
@@ -121,7 +131,8 @@ fn sales() -> Vec<Described> {
             .refuses(&[SALE_NOT_FOUND])
             .build(),
         op(Get, "/v1/sales/{sale}/events", ("sales", "saleEvents", "A sale while it goes on"))
-            .says("Server-sent events `sale`: `{\"phase\":…,\"items\":[{\"sku\":…,\"remaining\":…}]}`, as often as it changes.")
+            .says("Server-sent events `sale`: `{\"phase\":…,\"items\":[{\"sku\":…,\"remaining\":…}]}`, as often as it changes; \
+                 `held_may_return` where none remains.")
             .answers(200, "A stream that doesn't end by itself", Some(("text/event-stream", text())), &["Cache-Control"])
             .refuses(&[SALE_NOT_FOUND])
             .build(),
@@ -171,6 +182,13 @@ fn orders() -> Vec<Described> {
             .gives::<OrderView<'_>>(200, "As it stands now", &["Cache-Control"])
             .refuses(ASKER)
             .refuses(&[ORDER_NOT_FOUND])
+            .build(),
+        op(Get, "/v1/orders/{order}/payment", ("orders", "payOrder", "Where a held order is paid"))
+            .says("`storefront.payment_url` for this order, signed; null where the shop has none.")
+            .known_by(BUYERS)
+            .gives::<PaymentLinkView>(200, "Where", &["Cache-Control"])
+            .refuses(ASKER)
+            .refuses(&[ORDER_NOT_FOUND, ORDER_NOT_HELD])
             .build(),
         op(Post, "/v1/orders/{order}/cancel", ("orders", "cancelOrder", "Gives a held order back"))
             .known_by(BUYERS)
