@@ -48,7 +48,7 @@
 //! | [`orders`] | every order by its id; when holds end; what a payment's message means |
 //! | [`messages`] | what the shop hears of it |
 //! | [`postgres`] | everything that the ledger knows, also in PostgreSQL |
-//! | [`bench`], [`demo`] | measures the house; shows it: no other room knows them |
+//! | [`mod@bench`], [`demo`] | measures the house; shows it: no other room knows them |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |

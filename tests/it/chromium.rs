@@ -174,17 +174,24 @@ impl Drop for Chromium {
 
 /// Starts the driver on a free port, and says which.
 fn start_driver() -> (Child, u16) {
-    let mut process = Command::new("chromedriver")
-        .arg("--port=0")
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("chromedriver starts: Debian's chromium-driver");
-    let output = BufReader::new(process.stdout.take().expect("stdout is piped"));
-    let port = output.lines().map_while(Result::ok).find_map(|line| {
-        let (_, port) = line.split_once("started successfully on port ")?;
-        port.trim_end_matches('.').parse().ok()
-    });
-    (process, port.expect("the driver says its port"))
+    // The driver takes a port that is free for IPv6 and then wants the same one for IPv4, where a test's own connection
+    // may have it; it says so and ends.
+    let mut said = String::new();
+    for _ in 0..20 {
+        let mut process = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .expect("chromedriver starts: Debian's chromium-driver");
+        for line in BufReader::new(process.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok) {
+            if let Some((_, port)) = line.split_once("started successfully on port ") {
+                return (process, port.trim_end_matches('.').parse().expect("a port"));
+            }
+            said.push_str(&line);
+        }
+        let _ = process.wait();
+    }
+    panic!("chromedriver never said its port: {said}");
 }
