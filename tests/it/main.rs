@@ -12,6 +12,7 @@ mod chromium;
 mod closing;
 mod connections;
 mod contract;
+mod crowds;
 mod demo;
 mod framing;
 mod home;
