@@ -39,6 +39,8 @@ impl<'a> Answer<'a> {
                 is_last |= header.value.eq_ignore_ascii_case(b"close");
             }
         }
+        // These have no body, whatever they say (RFC 9110, 6.4.1).
+        let length = if matches!(status, 100..200 | 204 | 304) { Some(0) } else { length };
         let length: usize = length.context("an answer without a length")?;
         let len = head_len.checked_add(length).context("an answer without an end")?;
         Ok(bytes.get(head_len..len).map(|body| Self { status, body, len, is_last }))
@@ -87,6 +89,12 @@ mod tests {
         assert_eq!((first.status, first.body, first.is_last), (200, &b"{}"[..], false));
         let second = Answer::read(&bytes[first.len..]).expect("an answer").expect("all of it");
         assert_eq!((second.status, second.len), (429, bytes.len() - first.len));
+    }
+
+    #[test]
+    fn an_answer_that_can_have_no_body_needs_no_length() {
+        let answer = Answer::read(b"HTTP/1.1 204 No Content\r\nserver: nginx\r\n\r\n").expect("an answer");
+        assert_eq!(answer.map(|answer| (answer.status, answer.body.len())), Some((204, 0)));
     }
 
     #[test]
