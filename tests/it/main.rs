@@ -31,6 +31,7 @@ mod pg_tls;
 mod plan;
 mod postgres;
 mod precedence;
+mod proxies;
 mod receiver;
 mod refusals;
 mod relay;
