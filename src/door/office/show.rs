@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::problem::Problem;
@@ -21,11 +21,6 @@ use crate::urgency::beside_the_sale;
 
 /// How often the funnel's stream tells: a picture that moves.
 const FRAME_INTERVAL: Duration = Duration::from_millis(500);
-
-/// `GET /`
-pub(super) async fn front() -> Html<&'static str> {
-    Html(include_str!("../pages/office.html"))
-}
 
 /// A sale with all that the shop's people may know.
 pub(super) fn sale_view(office: &Office, sale: &Sale) -> SaleView {
