@@ -26,7 +26,7 @@ function itemFields(index, currency) {
   const node = h('fieldset.itemform', {}, h('legend', {}, t('item_no', { no: index + 1 })),
     field(t('item_title'), title),
     h('div.row', {}, field(t('amount'), amount), field(t('currency'), coin), field(t('units'), stock)),
-    field(t('sku'), sku, t('sku_hint')));
+    details(t('sku'), field(t('sku'), sku, t('sku_hint'))));
   const read = () => ({
     title: title.value.trim(),
     sku: sku.value.trim() || slug(title.value) || `item-${index + 1}`,
@@ -114,7 +114,7 @@ function makeCreate() {
   id.addEventListener('input', () => { id.dataset.own = '1'; });
   const part = (no, key, ...children) => h('section.part', {}, h('h2', {}, h('span.no', { ariaHidden: 'true' }, no), t(key)), h('p.hint', {}, t(`${key}_how`)), ...children);
   const form = h('form.create', { noValidate: true },
-    part(1, 'first_what', title.node, list, button(t('item_more'), addItem), field(t('sale_id'), id, t('sale_id_hint'))),
+    part(1, 'first_what', title.node, list, button(t('item_more'), addItem), details(t('sale_id'), field(t('sale_id'), id, t('sale_id_hint')))),
     part(2, 'first_when', opens.node, closes.node),
     part(3, 'first_rules', h('div.row', {}, limit.node, hold.node)),
     h('div.ends', {}, h('a.button.plain', { href: '#/' }, t('no')), h('button.go', { type: 'submit' }, t('look'))));

@@ -67,7 +67,12 @@ function field(label, input, hint) {
   return h('div.field', {}, h('label', { htmlFor: input.id }, label), hintNode, input, fault);
 }
 
+// What most people needn't look at: it has a good answer already.
+const details = (summary, ...children) => h('details.more', {}, h('summary', {}, summary), ...children);
+
 function setFault(input, text) {
+  const hiding = input.closest('details');
+  if (hiding && text) hiding.open = true;
   const fault = at(`${input.id}-fault`);
   if (!fault) return;
   say(fault, text);

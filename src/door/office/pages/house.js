@@ -57,12 +57,17 @@ function postgresStands() {
   return [postgres.why ? 'bad' : (postgres.lag_seconds > 10 ? 'warn' : 'good'), words];
 }
 
+// More than are in flight where a receiver is well.
+const PENDING_MANY = 20;
+
 function webhooksStand() {
   const { webhooks } = state;
   if (!webhooks) return ['none', t('loading')];
   if (!webhooks.length) return ['none', t('webhooks_none')];
   const [dead, off] = [webhooks.reduce((sum, of) => sum + of.dead, 0), webhooks.filter((of) => of.state === 'disabled').length];
   if (dead || off) return ['warn', t('webhooks_bad', { dead: number(dead), off: number(off) })];
+  const stuck = webhooks.find((of) => of.is_full || (of.retried && of.pending > PENDING_MANY));
+  if (stuck) return ['warn', t('webhooks_stuck', { count: stuck.pending + stuck.lag, target: stuck.target })];
   const pending = webhooks.reduce((sum, of) => sum + of.pending + of.lag, 0);
   return ['good', pending ? t('webhooks_pending', { count: pending }) : t('webhooks_good', { count: webhooks.length })];
 }

@@ -19,7 +19,7 @@ function takeFrame(frame) {
 }
 
 // One stream, until it breaks. Says whether anything came.
-function listen() {
+function listen(isWanted) {
   return new Promise((end) => {
     let heard = false;
     const source = new EventSource('/v1/admin/events');
@@ -32,7 +32,7 @@ function listen() {
     // A connection may be gone without a word: what is silent for long is closed and opened again.
     const watch = setInterval(() => {
       const since = performance.now() - Math.max(began, state.heardAt);
-      if (state.session === 'out' || since > 2 * STALE_MS) stop();
+      if (state.session === 'out' || !isWanted() || since > 2 * STALE_MS) stop();
     }, LOOK_MS);
     source.addEventListener('funnel', (event) => {
       heard = true;
@@ -42,11 +42,16 @@ function listen() {
   });
 }
 
+// One at a time: who leaves and comes back at once begins a new one, and the one before ends.
+let following = 0;
+
 async function follow() {
+  following += 1;
+  const turn = following;
   let round = 0;
   while (state.session !== 'out') {
-    round = (await listen()) ? 0 : round + 1;
-    if (state.session === 'out') return;
+    round = (await listen(() => turn === following)) ? 0 : round + 1;
+    if (state.session === 'out' || turn !== following) return;
     state.link = 'away';
     render();
     await sleep(Math.random() * Math.min(BACK_OFF_MAX_MS, BACK_OFF_MS * 2 ** round));

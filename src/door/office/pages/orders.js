@@ -8,12 +8,12 @@ function orderRow(order, withSale, reload) {
   const open = h('button.row-open', { type: 'button', onclick: () => showOrder(order.order, reload) }, order.buyer);
   open.setAttribute('aria-label', t('order_open', { buyer: order.buyer, item: order.sku }));
   return h('tr', {},
-    h('td', {}, h('span.key', {}, t('buyer')), open),
-    h('td', {}, h('span.key', {}, t('item')), `${number(order.quantity)} × ${order.sku}`),
-    withSale ? h('td', {}, h('span.key', {}, t('sale')), order.sale) : null,
-    h('td.end', {}, h('span.key', {}, t('total')), money(order.total)),
-    h('td', {}, h('span.key', {}, t('order_state')), orderPill(order.state)),
-    h('td.end', {}, h('span.key', {}, t('placed')), h('time', { dateTime: order.placed_at }, stamp(instant(order.placed_at)))));
+    h('td.of-buyer', {}, open),
+    h('td.of-item', {}, `${number(order.quantity)} × ${order.sku}`),
+    withSale ? h('td.of-sale', {}, order.sale) : null,
+    h('td.of-total.end', {}, money(order.total)),
+    h('td.of-state', {}, orderPill(order.state)),
+    h('td.of-placed.end', {}, h('time', { dateTime: order.placed_at }, stamp(instant(order.placed_at)))));
 }
 
 function makeOrders({ sale }) {
