@@ -12,6 +12,8 @@ mod chromium;
 mod closing;
 mod connections;
 mod contract;
+mod dashboard;
+mod dashboard_browser;
 mod demo;
 mod framing;
 mod home;

@@ -22,7 +22,7 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 /// One script, in this order.
-const SCRIPT: [&str; 22] = [
+const SCRIPT: [&str; 23] = [
     include_str!("pages/state.js"),
     include_str!("pages/words.js"),
     include_str!("pages/zones.js"),
@@ -33,6 +33,7 @@ const SCRIPT: [&str; 22] = [
     include_str!("pages/past.js"),
     include_str!("pages/funnel.js"),
     include_str!("pages/figures.js"),
+    include_str!("pages/waits.js"),
     include_str!("pages/acts.js"),
     include_str!("pages/items.js"),
     include_str!("pages/terms.js"),

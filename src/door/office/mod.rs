@@ -7,6 +7,7 @@ pub(super) mod change;
 mod comparison;
 mod desk;
 pub(super) mod guard;
+mod lately;
 mod listener;
 pub(super) mod orders;
 pub(super) mod problem;
@@ -26,6 +27,7 @@ use tower_http::csrf::CsrfLayer;
 
 pub use desk::Desk;
 pub use guard::Credentials;
+pub use lately::Lately;
 pub use listener::serve;
 use problem::Problem;
 
@@ -59,6 +61,8 @@ pub struct Office {
     pub shipper: Option<Arc<Shipper>>,
     /// Where time comes from.
     pub clock: Clock,
+    /// How long people wait, lately.
+    pub lately: Lately,
     /// The dashboard's files.
     pub desk: Desk,
     /// Who may come in.

@@ -78,6 +78,16 @@ pub(super) async fn funnel(State(office): Here) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(report(&office))).into_response()
 }
 
+/// How long commits take since the start, in seconds; null where there was none.
+fn commit_spans(office: &Office) -> serde_json::Value {
+    let micros = office.funnel.ledger.commit_micros();
+    let seconds = |quantile| {
+        let span = std::time::Duration::from_micros(micros.value_at_quantile(quantile));
+        (!micros.is_empty()).then_some(span.as_secs_f64())
+    };
+    json!({ "measured": micros.len(), "p50": seconds(0.5), "p99": seconds(0.99), "p999": seconds(0.999) })
+}
+
 /// `GET /v1/admin/events`
 pub(super) async fn events(State(office): Here) -> Response {
     let frames = futures_util::stream::unfold((office, Duration::ZERO), |(office, pause)| async move {
@@ -89,7 +99,9 @@ pub(super) async fn events(State(office): Here) -> Response {
         let health = office.funnel.ledger.health();
         let frame = json!({
             "now": office.clock.now().wall.rfc3339(), "funnel": report(&office), "sales": sales,
-            "ledger": { "ready": health.state == LedgerState::Writing, "queued": health.queued, "events": health.events },
+            "ledger": { "ready": health.state == LedgerState::Writing, "queued": health.queued, "events": health.events,
+                        "commit": commit_spans(&office) },
+            "pace": office.lately.view(&office.funnel.pace, office.clock.now().mono),
             "postgres": office.shipper.as_ref().map(|shipper| shipper.status()),
         });
         let bytes = bytes::Bytes::from(format!("event: funnel\ndata: {frame}\n\n"));

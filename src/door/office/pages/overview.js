@@ -41,10 +41,11 @@ function makeOverview() {
   const figures = makeFigures();
   const funnel = makeFunnel();
   const rates = makeRates('');
+  const waits = makeWaits();
   const house = makeHouseLine();
   const head = h('div.lead', {}, h('div', {}, h('h1', {}, t('overview'))), h('div.acts', {}, h('a.button.go', { href: '#/new' }, t('new_sale'))));
   const sample = h('p.hint', {}, t('sample_hint'));
-  const node = h('div.page', {}, welcome, head, sample, list, figures.node, rates.node, funnel.node, house.node);
+  const node = h('div.page', {}, welcome, head, sample, list, figures.node, rates.node, funnel.node, waits.node, house.node);
   function update() {
     const first = isFirst();
     welcome.hidden = !first;
@@ -55,6 +56,7 @@ function makeOverview() {
     figures.node.hidden = !sales().length;
     funnel.update(countsOf());
     rates.update();
+    waits.update();
     house.update();
   }
   return { node, update, title: () => t('overview') };
