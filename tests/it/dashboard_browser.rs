@@ -12,7 +12,8 @@ use crate::wire::{Request, eventually};
 
 /// What lies in front: the dialog that was opened last, or the page.
 const FRONT: &str = "([...document.querySelectorAll('dialog[open]')].pop() || document)";
-const WRONG_PASSWORD: &str = "status of 401";
+/// A wrong password, and a price with too many decimals.
+const REFUSED: [&str; 2] = ["status of 401", "status of 422"];
 
 fn url(shop: &Shop) -> String {
     format!("http://{}/", shop.admin())
@@ -27,7 +28,9 @@ impl Chromium {
             json!(text)
         );
         self.until(&find).await;
-        let button = self.driver.execute(format!("return {find}"), Vec::new()).await.expect("a button");
+        // Not under the page's own head.
+        let show = format!("const of = {find}; of.scrollIntoView({{ block: 'center' }}); return of");
+        let button = self.driver.execute(show, Vec::new()).await.expect("a button");
         button.element().expect("an element").click().await.expect("a press");
     }
 
@@ -65,7 +68,7 @@ fn attempt(shop: &Shop, buyer: &str) -> Request {
 #[ignore = "needs Chromium: tests/run"]
 async fn a_shopkeeper_goes_from_the_log_in_to_the_end_of_a_sale() {
     let shop = Shop::open(&Plan::passes());
-    let browser = Chromium::open("en-US", DESK).await.allowing(&[WRONG_PASSWORD]);
+    let browser = Chromium::open("en-US", DESK).await.allowing(&REFUSED);
     browser.go(&url(&shop)).await;
     browser.fill("password", "a guess").await;
     browser.press_on("Come in").await;
@@ -107,7 +110,7 @@ async fn a_shopkeeper_goes_from_the_log_in_to_the_end_of_a_sale() {
     browser.until("document.querySelector('.through').textContent === '2'").await;
     browser.until("document.querySelector('.figure.left dd span').textContent === '2'").await;
     browser.press_on("Look again").await;
-    browser.until("document.querySelectorAll('tbody tr').length === 2").await;
+    browser.until("document.querySelectorAll('.orders tbody tr').length === 2").await;
     browser.fits_everybody("office-sale").await;
 
     browser.press_on("Pause").await;

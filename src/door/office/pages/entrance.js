@@ -16,6 +16,8 @@ function showEntrance(said = '') {
   const enter = h('button.go', { type: 'submit' }, t('log_in'));
   const form = h('form.door.entrance', { noValidate: true },
     h('span.mark', { ariaHidden: 'true' }), h('h1', {}, t('brand')), h('p', {}, said || t('log_in_how')),
+    // Whoever keeps passwords wants to know whose.
+    h('input', { type: 'text', name: 'username', value: t('brand'), autocomplete: 'username', hidden: true }),
     field(t('password'), secret), fault, enter);
   form.addEventListener('submit', async (event) => {
     event.preventDefault();

@@ -79,8 +79,8 @@ function makeOrders({ sale }) {
     again();
   };
   form.addEventListener('submit', (event) => { event.preventDefault(); find(); });
-  search.addEventListener('search', find);
-  search.addEventListener('change', find);
+  // Emptied by its own cross; Enter comes as a submission.
+  search.addEventListener('search', () => { if (!search.value) find(); });
   const node = h('section.orders', {}, h('div.head', {}, h(sale ? 'h2' : 'h1', {}, t('orders')), h('div.acts', {}, refresh, csv)),
     form, fault, h('div.scroller', {}, table), nothing, h('div.ends', {}, newer, older));
   load();

@@ -28,7 +28,7 @@ function inOrderOfUrgency() {
 }
 
 function makeWelcome() {
-  const steps = ['what', 'when', 'rules'].map((step) => h('li', {}, h('h3', {}, t(`first_${step}`)), h('p', {}, t(`first_${step}_how`))));
+  const steps = ['what', 'when', 'rules'].map((step) => h('li', {}, h('h2', {}, t(`first_${step}`)), h('p', {}, t(`first_${step}_how`))));
   return h('section.welcome', {},
     h('h1', {}, t('first')), h('p.intro', {}, t('first_how')),
     h('ol', {}, ...steps),
@@ -53,7 +53,9 @@ function makeOverview() {
     sample.hidden = !first || !sales().length;
     keep(list, inOrderOfUrgency(), (sale) => sale.id, makeCard, (card, sale) => card.update(sale));
     figures.update(sales().flatMap((sale) => sale.items));
-    figures.node.hidden = !sales().length;
+    // Before anything has happened there is nothing to look at but the way to begin.
+    const calm = first && !countsOf().attempts;
+    for (const part of [figures, rates, funnel, waits]) part.node.hidden = calm;
     funnel.update(countsOf());
     rates.update();
     waits.update();

@@ -43,7 +43,8 @@ function share(part, whole) {
 
 function money({ amount, currency }) {
   try {
-    return new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency }).format(amount);
+    // All of its decimals: what is asked about mustn't look rounder than it is.
+    return new Intl.NumberFormat(LANGUAGE, { style: 'currency', currency, maximumFractionDigits: 10 }).format(amount);
   } catch {
     return `${amount} ${currency}`;
   }
