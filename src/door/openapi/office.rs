@@ -147,7 +147,8 @@ fn looking() -> Vec<Described> {
             .gives::<FunnelView>(200, "The counts, in all and by sale", &["Cache-Control"])
             .build(),
         op("/v1/admin/events", ("looking", "events", "The same while it goes on"))
-            .says("Server-sent events `funnel`, twice a second.")
+            .says("Server-sent events `funnel`, twice a second: the counts, the sales, the ledger, PostgreSQL, and how long answers \
+                 took in the last minute.")
             .answers(
                 200,
                 "A stream that doesn't end by itself",

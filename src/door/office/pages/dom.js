@@ -9,7 +9,8 @@ function h(name, attributes = {}, ...children) {
   if (classes.length) node.className = classes.join(' ');
   for (const [key, value] of Object.entries(attributes)) {
     if (value === undefined || value === null) continue;
-    if (key in node && key !== 'list' && key !== 'form') node[key] = value;
+    if (/^aria[A-Z]/.test(key)) node.setAttribute(`aria-${key.slice(4).toLowerCase()}`, value);
+    else if (key in node) node[key] = value;
     else node.setAttribute(key, value);
   }
   node.append(...children.filter((child) => child !== null && child !== undefined));

@@ -4,8 +4,11 @@ const STALE_MS = 3000;
 const LOOK_MS = 500;
 const BACK_OFF_MS = 500;
 const BACK_OFF_MAX_MS = 5000;
-// Sessions end where nobody uses them: somebody who watches does.
-const USE_MS = 5 * 60000;
+// How often webhooks are asked about, which the stream doesn't tell of; it also keeps the session of whoever watches.
+const ASK_MS = 30000;
+
+// A browser has six connections for all its tabs: one that nobody looks at gives its own back.
+const HIDDEN_MS = 60000;
 
 const sleep = (ms) => new Promise((wake) => setTimeout(wake, ms));
 
@@ -17,6 +20,16 @@ function takeFrame(frame) {
   notePast(frame);
   render();
 }
+
+// When the page was last shown or hidden.
+let turnedAt = performance.now();
+
+const isUnseen = () => document.hidden && performance.now() - turnedAt > HIDDEN_MS;
+
+const seen = () => new Promise((go) => {
+  if (!isUnseen()) go();
+  else document.addEventListener('visibilitychange', go, { once: true });
+});
 
 // One stream, until it breaks. Says whether anything came.
 function listen(isWanted) {
@@ -32,7 +45,7 @@ function listen(isWanted) {
     // A connection may be gone without a word: what is silent for long is closed and opened again.
     const watch = setInterval(() => {
       const since = performance.now() - Math.max(began, state.heardAt);
-      if (state.session === 'out' || !isWanted() || since > 2 * STALE_MS) stop();
+      if (isUnseen() || state.session === 'out' || !isWanted() || since > 2 * STALE_MS) stop();
     }, LOOK_MS);
     source.addEventListener('funnel', (event) => {
       heard = true;
@@ -50,6 +63,7 @@ async function follow() {
   const turn = following;
   let round = 0;
   while (state.session !== 'out') {
+    await seen();
     round = (await listen(() => turn === following)) ? 0 : round + 1;
     if (state.session === 'out' || turn !== following) return;
     state.link = 'away';
@@ -67,7 +81,8 @@ async function checkSession() {
   } catch { /* away, and that is said already */ }
 }
 
-const isStale = () => Boolean(state.frame) && performance.now() - state.heardAt > STALE_MS;
+// Who comes back to a page that was hidden gives it the time to hear.
+const isStale = () => Boolean(state.frame) && !document.hidden && performance.now() - Math.max(state.heardAt, turnedAt) > STALE_MS;
 
 function renderLink() {
   const stale = isStale();
@@ -83,8 +98,9 @@ function renderLink() {
 }
 
 function watchLink() {
+  document.addEventListener('visibilitychange', () => { turnedAt = performance.now(); });
   setInterval(renderLink, LOOK_MS);
   setInterval(rememberPast, 5000);
-  setInterval(loadWebhooks, USE_MS / 10);
+  setInterval(() => { if (state.frame) loadWebhooks(); }, ASK_MS);
   addEventListener('pagehide', rememberPast);
 }

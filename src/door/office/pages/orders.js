@@ -17,7 +17,7 @@ function orderRow(order, withSale, reload) {
 }
 
 function makeOrders({ sale }) {
-  const filter = { sale: sale || '', state: '', buyer: '' };
+  const filter = { sale: sale || '', state: '', sku: '', buyer: '' };
   // The `after` of each page that was left behind, so that one can go back.
   let trail = [];
   let after = '';
@@ -33,6 +33,9 @@ function makeOrders({ sale }) {
   const newer = button(t('newer'), () => { after = trail.pop() || ''; load(); });
   const older = button(t('older'), () => { trail.push(after); after = next; load(); });
   const refresh = button(t('refresh'), () => load());
+  const items = sale ? saleOf(sale).items : [];
+  // Where there is one item only, there is nothing to choose.
+  const skuSelect = items.length > 1 ? choice([['', t('any_item')], ...items.map((of) => [of.sku, of.title])], '') : null;
   const pick = sale ? null : choice([['', t('any_sale')], ...sales().map((of) => [of.id, of.title])], '');
 
   function query() {
@@ -54,7 +57,7 @@ function makeOrders({ sale }) {
     next = answer.json.next;
     body.replaceChildren(...answer.json.orders.map((order) => orderRow(order, !sale, load)));
     table.hidden = !answer.json.orders.length;
-    say(nothing, answer.json.orders.length ? '' : t(filter.state || filter.buyer || (!sale && filter.sale) ? 'no_match' : 'no_orders'));
+    say(nothing, answer.json.orders.length ? '' : t(filter.state || filter.buyer || filter.sku || (!sale && filter.sale) ? 'no_match' : 'no_orders'));
     newer.hidden = !trail.length;
     older.hidden = !next;
   }
@@ -65,9 +68,10 @@ function makeOrders({ sale }) {
     load();
   }
   stateSelect.onchange = () => { filter.state = stateSelect.value; again(); };
+  if (skuSelect) skuSelect.onchange = () => { filter.sku = skuSelect.value; again(); };
   if (pick) pick.onchange = () => { filter.sale = pick.value; again(); };
   const form = h('form.filters', { role: 'search', ariaLabel: t('orders_find') },
-    field(t('search'), search), field(t('order_state'), stateSelect), ...(pick ? [field(t('sale'), pick)] : []));
+    field(t('search'), search), field(t('order_state'), stateSelect), ...(skuSelect ? [field(t('item'), skuSelect)] : []), ...(pick ? [field(t('sale'), pick)] : []));
   const find = () => {
     const text = search.value.trim();
     if (UUID.test(text)) {

@@ -52,7 +52,7 @@ function ratesOf(id, what) {
 function rateNow(id, what) {
   const points = past[id || ''] || [];
   const last = points[points.length - 1];
-  const before = last && points.findLast((point) => point.at <= last.at - 3 * STEP_MS + 200);
-  if (!before || before === last) return 0;
+  const before = last && points.filter((point) => point.at <= last.at - 3 * STEP_MS + 200).pop();
+  if (!before) return 0;
   return ((last[what] - before[what]) * 1000) / (last.at - before.at);
 }
