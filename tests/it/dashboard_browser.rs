@@ -78,31 +78,7 @@ async fn a_shopkeeper_goes_from_the_log_in_to_the_end_of_a_sale() {
     browser.until_text("Your first sale").await;
     browser.fits_everybody("office-first").await;
 
-    browser.press_on("Create your first sale").await;
-    browser.press_on("Look it over").await;
-    browser.until_text("This is needed.").await;
-    browser.fits_everybody("office-create").await;
-    browser.fill("/title", "Night launch").await;
-    browser.fill("/items/0/title", "Lamp").await;
-    browser.fill("/items/0/price/amount", "49.999").await;
-    browser.fill("/items/0/stock", "4").await;
-    let at_once = "[...document.querySelectorAll('.radio')].find((of) => of.textContent === 'At once')";
-    let at_once = browser.driver.execute(format!("return {at_once}"), Vec::new()).await.expect("a choice");
-    at_once.element().expect("an element").click().await.expect("a press");
-    browser.press_on("Look it over").await;
-    browser.until_text("It opens the moment you press the button.").await;
-    browser.fits_everybody("office-look").await;
-    browser.press_on("Open it now").await;
-    // The house knows better: dollars have two decimals. It is said where it is.
-    let is_blamed =
-        "document.activeElement.name === '/items/0/price/amount' && document.activeElement.ariaInvalid === 'true'";
-    browser.until(is_blamed).await;
-    browser.fill("/items/0/price/amount", "49.90").await;
-    browser.press_on("Look it over").await;
-    browser.press_on("Open it now").await;
-    browser.until("location.hash === '#/sale/night-launch'").await;
-    browser.until_text("On now").await;
-
+    make_a_sale(&browser).await;
     let order = won(&shop.ask(&attempt(&shop, "a")));
     won(&shop.ask(&attempt(&shop, "b")));
     refused(&shop.ask(&Request::attempt("night-launch", "lamp")), "pass_required");
@@ -154,6 +130,33 @@ async fn a_shopkeeper_goes_from_the_log_in_to_the_end_of_a_sale() {
     browser.until_text("Password or token").await;
     browser.close().await;
     shop.home().audit();
+}
+
+async fn make_a_sale(browser: &Chromium) {
+    browser.press_on("Create your first sale").await;
+    browser.press_on("Look it over").await;
+    browser.until_text("This is needed.").await;
+    browser.fits_everybody("office-create").await;
+    browser.fill("/title", "Night launch").await;
+    browser.fill("/items/0/title", "Lamp").await;
+    browser.fill("/items/0/price/amount", "49.999").await;
+    browser.fill("/items/0/stock", "4").await;
+    let at_once = "[...document.querySelectorAll('.radio')].find((of) => of.textContent === 'At once')";
+    let at_once = browser.driver.execute(format!("return {at_once}"), Vec::new()).await.expect("a choice");
+    at_once.element().expect("an element").click().await.expect("a press");
+    browser.press_on("Look it over").await;
+    browser.until_text("It opens the moment you press the button.").await;
+    browser.fits_everybody("office-look").await;
+    browser.press_on("Open it now").await;
+    // The house knows better: dollars have two decimals. It is said where it is.
+    let is_blamed =
+        "document.activeElement.name === '/items/0/price/amount' && document.activeElement.ariaInvalid === 'true'";
+    browser.until(is_blamed).await;
+    browser.fill("/items/0/price/amount", "49.90").await;
+    browser.press_on("Look it over").await;
+    browser.press_on("Open it now").await;
+    browser.until("location.hash === '#/sale/night-launch'").await;
+    browser.until_text("On now").await;
 }
 
 async fn change_terms(browser: &Chromium, shop: &Shop) {
