@@ -14,7 +14,8 @@ function makeStock() {
 
 function figure(name, key) {
   const value = h('dd');
-  return { node: h(`div.figure.${name}`, {}, h('dt', {}, t(key)), value), value };
+  const label = h('dt', {}, t(key));
+  return { node: h(`div.figure.${name}`, {}, label, value), label, value };
 }
 
 function makeFigures() {
@@ -31,11 +32,13 @@ function makeFigures() {
     const units = unitsOf(items);
     put(big, number(units.remaining));
     put(of, t('of_stock', { count: units.stock }));
+    const isGone = units.stock > 0 && units.remaining === 0;
+    put(parts.left.label, isGone ? t(units.held ? 'all_taken' : 'sold_out') : t('left'));
     put(parts.sold.value, number(units.sold));
     put(parts.held.value, number(units.held));
     put(parts.revenue.value, sums(revenueOf(items)));
     stock.update(units);
-    node.classList.toggle('empty', units.stock > 0 && units.remaining === 0);
+    node.classList.toggle('empty', isGone);
   }
   return { node, update };
 }

@@ -2,10 +2,10 @@
 
 const QUANTILES = ['p50', 'p99', 'p999'];
 
-// Seconds as one reads them: 0.08 ms, 4.1 ms, 1.3 s.
+// Seconds as one reads them: 80 µs, 4.1 ms, 1.3 s.
 function wait(seconds) {
-  const [value, unit] = seconds < 1 ? [seconds * 1000, 'ms'] : [seconds, 's'];
-  const digits = value < 1 ? 2 : (value < 10 ? 1 : 0);
+  const [value, unit] = [[1, 's'], [1e3, 'ms'], [1e6, 'µs']].map(([times, of]) => [seconds * times, of]).find(([of]) => of >= 1) || [0, 'µs'];
+  const digits = unit !== 'µs' && value < 10 ? 1 : 0;
   return `${new Intl.NumberFormat(LANGUAGE, { maximumFractionDigits: digits }).format(value)} ${unit}`;
 }
 
