@@ -48,7 +48,7 @@
 //! | [`orders`] | every order by its id; when holds end; what a payment's message means |
 //! | [`messages`] | what the shop hears of it |
 //! | [`postgres`] | everything that the ledger knows, also in PostgreSQL |
-//! | [`mod@bench`], [`demo`] | measures the house; shows it: no other room knows them |
+//! | [`mod@bench`], [`demo`], on the [`rig`] | measures the house; shows it: no other room knows them |
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
@@ -93,6 +93,7 @@ pub mod order;
 pub mod orders;
 pub mod postgres;
 pub mod readiness;
+pub mod rig;
 pub mod sale;
 pub mod stock;
 mod sync;

@@ -4,4 +4,6 @@
 
 pub mod engine;
 pub mod house;
+pub mod http;
 pub mod ledger;
+pub mod report;

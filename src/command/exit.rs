@@ -28,6 +28,8 @@ impl Exit {
     pub const IN_USE: Self = Self(73);
     /// Bad configuration.
     pub const CONFIG: Self = Self(78);
+    /// A measured figure is what it mustn't be.
+    pub const MISSED: Self = Self(99);
 
     /// The code for what stopped a command: the first fault in the chain of causes that has one of its own, else
     /// [`FAILURE`](Self::FAILURE).

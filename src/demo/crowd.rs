@@ -11,22 +11,25 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use parking_lot::Mutex;
-use serde::Deserialize;
 use tokio::sync::Notify;
 use tokio::time::{sleep, sleep_until};
 
-use super::DemoTerms;
-use super::child::{Child, SALE, SKU};
-use super::wire::{Answer, Wire};
+use super::wire::Wire;
+use super::{DemoTerms, SALE, SKU};
 use crate::client::{Passes, Secret};
 use crate::clock::Clock;
 use crate::funnel::Layer;
-use crate::ids::{BuyerRef, SaleId};
+use crate::ids::{BuyerRef, OrderId, SaleId};
+use crate::rig::answer::Answer;
+use crate::rig::child::Child;
+use crate::rig::judge::Acknowledged;
 
 /// Connections that the people share.
 const CONNECTIONS: u32 = 64;
 /// Bots, each with an address and a connection of its own.
 const BOTS: u32 = 24;
+/// Beyond the numbers of all people.
+const BOT: u64 = 1 << 32;
 /// How fast each of them knocks.
 const BOT_INTERVAL: Duration = Duration::from_millis(8);
 /// How long somebody who heard nothing waits before he asks again.
@@ -89,18 +92,10 @@ impl Told {
     }
 }
 
-/// What of an answer the crowd reads.
-#[derive(Debug, Deserialize)]
-struct Body {
-    order: Option<String>,
-    layer: Option<String>,
-    code: Option<String>,
-}
-
 /// What an answer means to a buyer.
 #[derive(Debug, PartialEq, Eq)]
 enum Heard {
-    Won(String),
+    Won(OrderId),
     /// That is that.
     No,
     /// Ask again in a while.
@@ -114,7 +109,7 @@ pub(super) struct Crowd {
     passes: Passes,
     sale: SaleId,
     told: Told,
-    acks: Mutex<Vec<(String, String)>>,
+    acks: Mutex<Vec<Acknowledged>>,
 }
 
 impl Crowd {
@@ -135,8 +130,20 @@ impl Crowd {
     }
 
     /// Who was told yes, and of which order.
-    pub(super) fn acks(&self) -> Vec<(String, String)> {
+    pub(super) fn acks(&self) -> Vec<Acknowledged> {
         self.acks.lock().clone()
+    }
+
+    /// A buyer who hears of his order once more has still only one.
+    fn won(&self, buyer: u64, order: OrderId) {
+        let ack = Acknowledged { buyer, order, units: 1 };
+        let mut acks = self.acks.lock();
+        if !acks.contains(&ack) {
+            acks.push(ack);
+            // Relaxed: see `Told`.
+            self.told.won.fetch_add(1, Ordering::Relaxed);
+            self.told.news.notify_one();
+        }
     }
 
     /// They come: after `until_bell`, for as long as `last`.
@@ -175,12 +182,7 @@ impl Crowd {
         let mut tries = 0;
         while tries < TRIES_MAX {
             match self.attempt(wire, person).await {
-                Some(Heard::Won(order)) => {
-                    self.acks.lock().push((buyer(person), order));
-                    self.told.won.fetch_add(1, Ordering::Relaxed);
-                    self.told.news.notify_one();
-                    return;
-                }
+                Some(Heard::Won(order)) => return self.won(u64::from(person), order),
                 Some(Heard::No) => return,
                 Some(Heard::NotNow) => tries += 1,
                 None => {}
@@ -204,16 +206,18 @@ impl Crowd {
         let request = format!(
             "POST /v1/sales/{SALE}/items/{SKU}/orders HTTP/1.1\r\nHost: demo\r\n{headers}Content-Length: 0\r\n\r\n"
         );
-        let Ok(answer) = wire.ask(&request).await else {
-            self.told.unheard.fetch_add(1, Ordering::Relaxed);
-            return None;
+        let listen = |answer: &Answer<'_>| {
+            self.told.attempts.fetch_add(1, Ordering::Relaxed);
+            if let Some(layer) = answer.text("layer") {
+                self.told.refused(layer);
+            }
+            understood(answer)
         };
-        self.told.attempts.fetch_add(1, Ordering::Relaxed);
-        let (heard, layer) = understood(&answer);
-        if let Some(layer) = layer {
-            self.told.refused(&layer);
+        let heard = wire.ask(&request, listen).await.ok();
+        if heard.is_none() {
+            self.told.unheard.fetch_add(1, Ordering::Relaxed);
         }
-        Some(heard)
+        heard
     }
 
     /// A bot: knocks until all is over.
@@ -229,11 +233,7 @@ impl Crowd {
         while !self.told.is_over.load(Ordering::Relaxed) {
             match self.ask(&mut wire, &headers).await {
                 // A bot buys as well as anybody, once for each pass.
-                Some(Heard::Won(order)) if !self.acks.lock().iter().any(|(_, known)| *known == order) => {
-                    self.acks.lock().push((buyer.clone(), order));
-                    self.told.won.fetch_add(1, Ordering::Relaxed);
-                    self.told.news.notify_one();
-                }
+                Some(Heard::Won(order)) => self.won(BOT | u64::from(bot), order),
                 Some(_) => {}
                 None => sleep(AGAIN).await,
             }
@@ -253,12 +253,11 @@ fn arrival(person: u32, last: Duration) -> Duration {
     last.mul_f64(even.powi(3))
 }
 
-fn understood(answer: &Answer) -> (Heard, Option<String>) {
-    let body: Body = serde_json::from_slice(&answer.body).unwrap_or(Body { order: None, layer: None, code: None });
-    let heard = match (answer.status, body.order, body.code.as_deref()) {
+fn understood(answer: &Answer<'_>) -> Heard {
+    let order = answer.text("order").and_then(|order| OrderId::parse(order).ok());
+    match (answer.status, order, answer.text("code")) {
         (200..300, Some(order), _) => Heard::Won(order),
         (429 | 503, ..) | (_, _, Some("in_progress" | "sale_not_open")) => Heard::NotNow,
         _ => Heard::No,
-    };
-    (heard, body.layer)
+    }
 }

@@ -5,7 +5,6 @@
 //!
 //! **Invariant:** nothing is left behind: the shop's data lies in a temporary directory, and its server ends with us.
 
-mod child;
 mod crowd;
 mod picture;
 mod wire;
@@ -13,7 +12,6 @@ mod wire;
 #[cfg(all(test, not(doorbuster_loom)))]
 mod tests;
 
-use std::collections::HashSet;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -21,14 +19,18 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use tokio::time::sleep;
 
-use child::Child;
 use crowd::{Crowd, Told};
 use picture::Picture;
 
 use crate::clock::Clock;
-use crate::ledger::audit::{AuditReport, audit};
-use crate::ledger::read::LedgerReader;
+use crate::rig::child::{Child, Layout};
+use crate::rig::judge::{Expected, Verdict, judge};
+use crate::rig::words::grouped;
 
+/// The sale's id.
+const SALE: &str = "demo";
+/// What is sold.
+const SKU: &str = "sneaker-42";
 /// From the first word to the bell: time to read, and to open the page.
 const COUNTDOWN: Duration = Duration::from_secs(5);
 /// After the last buyer has come: time to look at what is there.
@@ -49,26 +51,6 @@ pub struct DemoTerms {
     pub stock: u32,
     /// How long it takes.
     pub seconds: u64,
-}
-
-/// What came of it.
-#[derive(Debug)]
-pub struct Verdict {
-    report: AuditReport,
-    /// Orders that buyers were told of.
-    acknowledged: usize,
-    /// Orders that more than one buyer was told of, and buyers who were told of more than one.
-    doubles: usize,
-    /// Units that are left although more wanted one.
-    unsold: u64,
-}
-
-impl Verdict {
-    /// Whether every promise was kept.
-    #[must_use]
-    pub fn is_ok(&self) -> bool {
-        self.report.is_ok() && self.doubles == 0 && self.unsold == 0
-    }
 }
 
 /// The stage: where it is told.
@@ -118,12 +100,21 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
         tempfile::Builder::new().prefix("doorbuster-demo-").tempdir().context("there is no temporary directory")?;
     let mut stage = Stage::new();
     let opens_at = Clock::system().now().wall.after(COUNTDOWN);
-    let mut child = Child::start(dir.path(), terms.stock, opens_at)?;
+    let layout = Layout {
+        sale: SALE,
+        sku: SKU,
+        stock: terms.stock,
+        limit_per_buyer: 1,
+        opens_at: Some(opens_at),
+        server: String::new(),
+        sections: String::new(),
+    };
+    let mut child = Child::start(dir.path(), &layout)?;
     stage.say(&format!(
-        "A shop with {} units and {} people who want one. Buy yourself: {}",
+        "A shop with {} units and {} people who want one. Buy yourself: {}/s/{SALE}",
         terms.stock,
         terms.buyers,
-        child.page()
+        child.url()
     ));
     stage.say(&format!("The shop's own view: {}", child.office()));
     let crowd = Arc::new(Crowd::gather(dir.path(), terms, child.shop())?);
@@ -156,45 +147,33 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
     stage.say(&picture::line(&told.counts()));
     look.await;
     child.stop()?;
-    let verdict = judge(dir.path(), &crowd, terms)?;
+    let refused_units = u64::from(terms.buyers.saturating_sub(terms.stock));
+    let expected = Expected { limit_per_buyer: 1, refused_units };
+    let verdict = judge(&Child::data(dir.path()), &crowd.acks(), expected)?;
     tell(&mut stage, &verdict, told);
     Ok(verdict)
 }
 
-/// What the ledger says, beside what the buyers were told.
-fn judge(dir: &std::path::Path, crowd: &Crowd, terms: DemoTerms) -> anyhow::Result<Verdict> {
-    let acks = crowd.acks();
-    let lines: String = acks.iter().flat_map(|(_, order)| [order.as_str(), "\n"]).collect();
-    let reader = LedgerReader::open(&Child::data(dir))?;
-    let report = audit(&reader, Some(Box::new(io::Cursor::new(lines))))?;
-    let buyers: HashSet<_> = acks.iter().map(|(buyer, _)| buyer).collect();
-    let orders: HashSet<_> = acks.iter().map(|(_, order)| order).collect();
-    let doubles = 2 * acks.len() - buyers.len() - orders.len();
-    let available: u64 = report.items.iter().map(|item| item.available.unsigned_abs()).sum();
-    let wanted = u64::from(terms.buyers.max(terms.stock) - terms.stock);
-    Ok(Verdict { report, acknowledged: acks.len(), doubles, unsold: available.min(wanted) })
-}
-
 fn tell(stage: &mut Stage, verdict: &Verdict, told: &Told) {
     let counts = told.counts();
-    let Verdict { report, acknowledged, doubles, unsold } = verdict;
+    let Verdict { oversold, duplicates, lost, undersold, acknowledged, audit } = verdict;
     let is_kept = |is_kept| if is_kept { "kept" } else { "BROKEN" };
     stage.say("The audit, from the ledger alone and against what the buyers were told:");
     stage.say(&format!(
         "  {}: {} orders in the ledger, never more than there were units",
-        is_kept(report.is_ok()),
-        report.orders
+        is_kept(audit.is_ok() && *oversold == 0),
+        audit.orders
     ));
     stage.say(&format!(
         "  {}: each of {acknowledged} acknowledged orders is there, also those from before the crash",
-        is_kept(report.is_ok())
+        is_kept(*lost == 0)
     ));
-    stage.say(&format!("  {}: {doubles} sold twice", is_kept(*doubles == 0)));
-    stage.say(&format!("  {}: {unsold} left over that somebody wanted", is_kept(*unsold == 0)));
+    stage.say(&format!("  {}: {duplicates} sold twice", is_kept(*duplicates == 0)));
+    stage.say(&format!("  {}: {undersold} left over that somebody wanted", is_kept(*undersold == 0)));
     let share = 100.0 * counts.won as f64 / (counts.attempts.max(1)) as f64;
     stage.say(&format!(
         "{} attempts, {} of them reached the database: {share:.3} %",
-        picture::grouped(counts.attempts),
+        grouped(counts.attempts),
         counts.won
     ));
 }

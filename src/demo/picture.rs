@@ -5,11 +5,7 @@ use std::io::{self, Write as _};
 
 use super::crowd::Counts;
 use crate::funnel::Layer;
-
-/// Columns of the longest bar.
-const BAR_COLUMNS: usize = 36;
-/// Eighths of a column.
-const EIGHTHS: [char; 8] = ['▏', '▎', '▍', '▌', '▋', '▊', '▉', '█'];
+use crate::rig::words::{bar, grouped, question};
 
 /// What stands in the terminal now, and is drawn over.
 #[derive(Debug, Default)]
@@ -40,17 +36,6 @@ fn show(text: &str) {
     let mut stdout = io::stdout().lock();
     // That nobody listens any more doesn't end the show.
     let _ = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
-}
-
-fn question(layer: Layer) -> &'static str {
-    match layer {
-        Layer::Door => "Is that HTTP?",
-        Layer::Client => "Is somebody there?",
-        Layer::Access => "May they knock now?",
-        Layer::Sale => "Is the sale on?",
-        Layer::Stock => "One left, for them?",
-        Layer::Ledger => "Is it written down?",
-    }
 }
 
 /// Floor by floor: how many were told no there.
@@ -87,28 +72,6 @@ pub(super) fn line(counts: &Counts) -> String {
     let _ = write!(text, " · won {}", grouped(counts.won));
     if counts.unheard > 0 {
         let _ = write!(text, " · unheard {}", grouped(counts.unheard));
-    }
-    text
-}
-
-/// A bar of a share; whatever isn't nothing can be seen.
-pub(super) fn bar(count: u64, of: u64) -> String {
-    let eighths = (count as f64 / of.max(1) as f64 * (BAR_COLUMNS * EIGHTHS.len()) as f64).ceil() as usize;
-    let (full, rest) = (eighths / EIGHTHS.len(), eighths % EIGHTHS.len());
-    let mut bar = "█".repeat(full);
-    bar.extend(rest.checked_sub(1).map(|rest| EIGHTHS[rest]));
-    bar
-}
-
-/// A number as people read it: 1,234,567.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
     }
     text
 }

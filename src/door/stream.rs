@@ -3,6 +3,8 @@
 //! One frame is rendered for all listeners, a few times a second, and only while somebody listens.
 //!
 //! **Invariant:** a listener costs a pointer to the last frame; a slow one skips frames, and none is queued for him.
+//!
+//! **Invariant:** ten thousand listeners are never told at once: attempts would wait behind all of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ use crate::sale::Sale;
 
 /// How often listeners are told: often enough to look alive, rare enough to cost nothing beside a stampede.
 const FRAME_INTERVAL: Duration = Duration::from_millis(500);
+/// Parts that a sale's listeners are told in, one after the other: of ten thousand a hundred every 5 ms, which is less than
+/// a millisecond's work, and attempts don't notice.
+const COHORTS: usize = 100;
 /// How often a silent stream says that it is there: proxies cut streams that are silent for a minute or so.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
@@ -33,8 +38,31 @@ pub(super) struct Endless;
 /// The streams of all sales.
 #[derive(Debug)]
 pub struct Streams {
-    /// Who tells the listeners of each sale; none once the house closes. Held for a look-up, or for one round of telling.
-    by_sale: Mutex<Option<BTreeMap<SaleNo, watch::Sender<Bytes>>>>,
+    /// The listeners of each sale; none once the house closes. Held for a look-up, or for telling one cohort.
+    by_sale: Mutex<Option<BTreeMap<SaleNo, Audience>>>,
+}
+
+/// Who listens to one sale.
+#[derive(Debug)]
+struct Audience {
+    cohorts: Vec<watch::Sender<Bytes>>,
+    /// Where the next one goes.
+    next: usize,
+}
+
+impl Audience {
+    fn new(first: &Bytes) -> Self {
+        Self { cohorts: (0..COHORTS).map(|_| watch::Sender::new(first.clone())).collect(), next: 0 }
+    }
+
+    fn join(&mut self) -> watch::Receiver<Bytes> {
+        self.next = (self.next + 1) % COHORTS;
+        self.cohorts[self.next].subscribe()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.cohorts.iter().all(|cohort| cohort.receiver_count() == 0)
+    }
 }
 
 impl Default for Streams {
@@ -68,26 +96,28 @@ impl Streams {
     /// What one listener hears: this frame first. In a house that closes, nothing after it.
     fn listen(&self, sale: SaleNo, first: Bytes) -> watch::Receiver<Bytes> {
         let mut frames = match &mut *self.by_sale.lock() {
-            Some(by_sale) => by_sale.entry(sale).or_insert_with(|| watch::Sender::new(first)).subscribe(),
+            Some(by_sale) => by_sale.entry(sale).or_insert_with(|| Audience::new(&first)).join(),
             None => watch::Sender::new(first).subscribe(),
         };
         frames.mark_changed();
         frames
     }
 
-    /// Tells the listeners what has changed; sales without one are forgotten.
-    fn tell(&self, frame_of: impl Fn(SaleNo) -> Option<Bytes>) {
+    /// Tells one cohort of each sale's listeners what has changed; sales without any are forgotten. Says whether anybody
+    /// listens at all.
+    fn tell(&self, cohort: usize, frame_of: impl Fn(SaleNo) -> Option<Bytes>) -> bool {
         let mut by_sale = self.by_sale.lock();
-        let Some(by_sale) = &mut *by_sale else { return };
-        by_sale.retain(|_, frames| frames.receiver_count() > 0);
-        for (sale, frames) in by_sale {
-            let Some(next) = frame_of(*sale) else { continue };
+        let Some(by_sale) = &mut *by_sale else { return false };
+        by_sale.retain(|_, audience| !audience.is_empty());
+        for (sale, audience) in &mut *by_sale {
+            let Some((next, frames)) = frame_of(*sale).zip(audience.cohorts.get(cohort)) else { continue };
             frames.send_if_modified(|last| {
                 let is_new = *last != next;
                 *last = next;
                 is_new
             });
         }
+        !by_sale.is_empty()
     }
 
     /// Ends every stream, and those that are still to begin.
@@ -98,10 +128,14 @@ impl Streams {
 
 /// Tells the listeners, until the house closes.
 pub(super) async fn tell(shop: Arc<Shop>) {
-    let mut ticks = tokio::time::interval(FRAME_INTERVAL);
-    while !shop.readiness.is_leaving() {
-        ticks.tick().await;
-        shop.streams.tell(|number| shop.funnel.sales.sale(number).map(|sale| frame(&shop, sale)));
+    let each = FRAME_INTERVAL / COHORTS as u32;
+    for cohort in (0..COHORTS).cycle() {
+        if shop.readiness.is_leaving() {
+            break;
+        }
+        let frame_of = |number| shop.funnel.sales.sale(number).map(|sale| frame(&shop, sale));
+        let is_heard = shop.streams.tell(cohort, frame_of);
+        tokio::time::sleep(if is_heard { each } else { FRAME_INTERVAL }).await;
     }
     shop.streams.end();
 }
@@ -138,11 +172,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_crowd_of_listeners_is_told_bit_by_bit_and_each_of_them_once_in_a_round() {
+        let streams = Streams::default();
+        let mut crowd: Vec<_> = (0..COHORTS * 3).map(|_| streams.listen(SALE, "first".into())).collect();
+        for frames in &mut crowd {
+            frames.mark_unchanged();
+        }
+        let told = |crowd: &[watch::Receiver<Bytes>]| {
+            crowd.iter().filter(|frames| frames.has_changed().expect("somebody tells")).count()
+        };
+        for cohort in 0..COHORTS {
+            assert_eq!(told(&crowd), cohort * 3);
+            assert!(streams.tell(cohort, |_| Some("second".into())));
+        }
+        assert_eq!(told(&crowd), crowd.len());
+        drop(crowd);
+        assert!(!streams.tell(0, |_| Some("third".into())), "a sale that nobody listens to is forgotten");
+    }
+
+    #[tokio::test]
     async fn listeners_hear_what_changes_and_a_slow_one_only_the_last_of_it() {
         let streams = Streams::default();
         let slow = streams.listen(SALE, "one".into());
         for frame in ["two", "two", "three"] {
-            streams.tell(|_| Some(frame.into()));
+            for cohort in 0..COHORTS {
+                streams.tell(cohort, |_| Some(frame.into()));
+            }
         }
         streams.end();
         assert_eq!(heard(slow).await, ["three"]);

@@ -26,7 +26,7 @@ pub(crate) const DESK: (u32, u32) = (1280, 800);
 pub(crate) struct Chromium {
     pub(crate) driver: WebDriver,
     process: Child,
-    _profile: TempDir,
+    profile: TempDir,
     /// What failed loads may say: part of the line.
     allowed: Vec<String>,
 }
@@ -54,7 +54,7 @@ impl Chromium {
         wanted.add_experimental_option("prefs", json!({ "intl.accept_languages": language })).expect("an option");
         wanted.set_browser_log_level(LoggingPrefsLogLevel::All).expect("an option");
         let driver = WebDriver::new(format!("http://127.0.0.1:{port}"), wanted).await.expect("a browser");
-        let browser = Self { driver, process, _profile: profile, allowed: Vec::new() };
+        let browser = Self { driver, process, profile, allowed: Vec::new() };
         let (width, height) = screen;
         let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
         browser.devtools("Emulation.setDeviceMetricsOverride", metrics).await;
@@ -159,16 +159,12 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        // The driver ends its browser when it is asked to end, not when it is killed.
-        let _ = Command::new("kill").arg("-TERM").arg(self.process.id().to_string()).status();
-        for _ in 0..100 {
-            if matches!(self.process.try_wait(), Ok(Some(_))) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
         let _ = self.process.kill();
         let _ = self.process.wait();
+        // A test that failed has not closed its browser, and a driver that ends leaves it running. All its processes know
+        // the profile, and nobody else does.
+        let profile = format!("user-data-dir={}", self.profile.path().display());
+        let _ = Command::new("pkill").args(["-KILL", "-f", &profile]).status();
     }
 }
 

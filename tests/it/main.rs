@@ -12,6 +12,7 @@ mod chromium;
 mod closing;
 mod connections;
 mod contract;
+mod crowds;
 mod dashboard;
 mod dashboard_browser;
 mod demo;

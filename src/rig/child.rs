@@ -11,10 +11,40 @@ use serde::Deserialize;
 
 use crate::clock::WallTime;
 
-/// The sale's id.
-pub(super) const SALE: &str = "demo";
-/// What is sold.
-pub(super) const SKU: &str = "sneaker-42";
+/// How the shop is laid out: one sale with one item; who comes from this machine is believed to be a proxy.
+#[derive(Debug, Clone)]
+pub struct Layout {
+    /// The sale's id.
+    pub sale: &'static str,
+    /// Of the item.
+    pub sku: &'static str,
+    /// Its units.
+    pub stock: u32,
+    /// Units for each buyer.
+    pub limit_per_buyer: u32,
+    /// When it opens; none: it is live at once.
+    pub opens_at: Option<WallTime>,
+    /// Further lines of `[server]`.
+    pub server: String,
+    /// Further sections.
+    pub sections: String,
+}
+
+impl Layout {
+    fn config(&self, data: &Path) -> String {
+        let Self { sale, sku, stock, limit_per_buyer, opens_at, server, sections } = self;
+        let opens_at = opens_at.map_or_else(String::new, |at| format!("opens_at = \"{}\"\n", at.rfc3339()));
+        // The crowd says where it comes from as a proxy would; whoever comes without a header is who he is.
+        format!(
+            "[server]\ntrusted_proxies = [\"127.0.0.1/32\"]\nclient_ip_header = \"x-forwarded-for\"\n\
+             connections_per_ip = 0\nlog = \"error\"\n{server}\n[ledger]\ndata_dir = {}\n{sections}\n\
+             [[sale]]\nid = \"{sale}\"\ntitle = \"Sneaker launch\"\nlimit_per_buyer = {limit_per_buyer}\n{opens_at}\
+             [[sale.item]]\nsku = \"{sku}\"\ntitle = \"Sneaker, size 42\"\nstock = {stock}\n\
+             price = {{ amount = \"129.00\", currency = \"USD\" }}\n",
+            toml::Value::from(data.display().to_string()),
+        )
+    }
+}
 
 /// The line that `serve` prints.
 #[derive(Debug, Deserialize)]
@@ -24,57 +54,72 @@ struct Ready {
 }
 
 /// A running server.
-pub(super) struct Child {
+#[derive(Debug)]
+pub struct Child {
     process: std::process::Child,
     config: PathBuf,
     ready: Ready,
 }
 
 impl Child {
-    /// Starts a shop in this directory, whose one sale opens at a moment.
-    pub(super) fn start(dir: &Path, stock: u32, opens_at: WallTime) -> anyhow::Result<Self> {
+    /// Starts a shop in this directory.
+    ///
+    /// # Errors
+    /// Where the directory can't be written, or the server doesn't start.
+    pub fn start(dir: &Path, layout: &Layout) -> anyhow::Result<Self> {
         let config = dir.join("config.toml");
-        // The crowd says where it comes from as a proxy would; whoever comes without a header is who he is.
-        let text = format!(
-            "[server]\ntrusted_proxies = [\"127.0.0.1/32\"]\nclient_ip_header = \"x-forwarded-for\"\nconnections_per_ip = 0\nlog = \"error\"\n\
-             [ledger]\ndata_dir = \"{}\"\n[[sale]]\nid = \"{SALE}\"\ntitle = \"Sneaker launch\"\nopens_at = \"{}\"\n\
-             [[sale.item]]\nsku = \"{SKU}\"\ntitle = \"Sneaker, size 42\"\nstock = {stock}\n\
-             price = {{ amount = \"129.00\", currency = \"USD\" }}\n",
-            Self::data(dir).display(),
-            opens_at.rfc3339(),
-        );
-        fs::write(&config, text).context("the configuration can't be written")?;
+        fs::write(&config, layout.config(&Self::data(dir))).context("the configuration can't be written")?;
         let (process, ready) = serve(&config, "127.0.0.1:0", "127.0.0.1:0")?;
         Ok(Self { process, config, ready })
     }
 
     /// Where its ledger lies.
-    pub(super) fn data(dir: &Path) -> PathBuf {
+    #[must_use]
+    pub fn data(dir: &Path) -> PathBuf {
         dir.join("data")
     }
 
     /// Where buyers come.
-    pub(super) fn shop(&self) -> anyhow::Result<SocketAddr> {
+    ///
+    /// # Errors
+    /// Where the server said something else than an address.
+    pub fn shop(&self) -> anyhow::Result<SocketAddr> {
         self.ready.listening.trim_start_matches("http://").parse().context("the server named no address")
     }
 
-    pub(super) fn page(&self) -> String {
-        format!("{}/s/{SALE}", self.ready.listening)
+    /// The shop's address, as a browser wants it.
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.ready.listening
     }
 
-    pub(super) fn office(&self) -> &str {
+    /// The office's address, as a browser wants it.
+    #[must_use]
+    pub fn office(&self) -> &str {
         &self.ready.admin
     }
 
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.id()
+    }
+
     /// Kills it as a power cut would: it hears nothing of it.
-    pub(super) fn kill(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Where it can't be done.
+    pub fn kill(&mut self) -> anyhow::Result<()> {
         self.process.kill().context("the server can't be killed")?;
         self.process.wait().context("the server doesn't end")?;
         Ok(())
     }
 
     /// Starts it again where it was.
-    pub(super) fn restart(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Where it can't be done.
+    pub fn restart(&mut self) -> anyhow::Result<()> {
         let at = |url: &str| url.trim_start_matches("http://").to_owned();
         let (process, ready) = serve(&self.config, &at(&self.ready.listening), &at(&self.ready.admin))?;
         (self.process, self.ready) = (process, ready);
@@ -82,7 +127,10 @@ impl Child {
     }
 
     /// Ends it as an operator does.
-    pub(super) fn stop(&mut self) -> anyhow::Result<()> {
+    ///
+    /// # Errors
+    /// Where it can't be done.
+    pub fn stop(&mut self) -> anyhow::Result<()> {
         #[cfg(target_os = "linux")]
         if let Some(pid) = i32::try_from(self.process.id()).ok().and_then(rustix::process::Pid::from_raw) {
             rustix::process::kill_process(pid, rustix::process::Signal::TERM)?;

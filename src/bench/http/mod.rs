@@ -1,0 +1,336 @@
+//! A crowd at the door: the real server, over HTTP.
+//!
+//! The server is this very program in a process of its own, or one that runs already; the clients only know its socket.
+//! Afterwards the ledger is held against what the clients were told: a figure of a shop that broke a promise is none.
+//!
+//! **Invariant:** a correct no is no error: won, sold out, limited, refused and failed are told apart everywhere.
+
+mod caller;
+pub mod crowd;
+mod funnel;
+pub mod machine;
+pub mod ramp;
+mod request;
+mod run;
+mod schedule;
+mod told;
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
+
+use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde_json::Value;
+use tempfile::TempDir;
+
+use self::caller::{Board, Plan};
+use self::crowd::{Behaviour, Crowd};
+use self::machine::Machine;
+use self::request::{Identity, Request};
+use self::run::{Course, Ran};
+use self::schedule::Pace;
+use self::told::{Ending, Endings, Told};
+use super::report::{self, Cpu, HttpReport, Latency, Moment, Outcomes, Program, RunTerms};
+use crate::client::{Passes, Secret};
+use crate::clock::Clock;
+use crate::funnel::Layer;
+use crate::ids::{BuyerRef, SaleId, Sku};
+use crate::order::Ack;
+use crate::rig::child::{Child, Layout};
+use crate::rig::judge::{Expected, Verdict, judge};
+
+/// The sale of a server of our own.
+pub const SALE: &str = "launch";
+/// What is sold there.
+pub const SKU: &str = "sneaker-42";
+/// The header that says who somebody is, where a gateway does.
+const BUYER_HEADER: &str = "buyer-id";
+/// From the server's start to the bell: for all clients to be connected.
+const UNTIL_BELL: Duration = Duration::from_secs(3);
+/// After the sale's opening instant by the wall clock, so that nobody is too early by a clock's grain.
+const AFTER_OPENING: Duration = Duration::from_millis(20);
+/// In this span everybody comes, when the bell rings.
+const BELL: Duration = Duration::from_millis(100);
+/// Longer than any run.
+const PASS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
+
+/// How buyers show who they are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Proof {
+    /// A gateway says it in a header: `buyer-id`
+    Header,
+    /// By a pass, as the page has it
+    Pass,
+}
+
+impl Proof {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Header => "header",
+            Self::Pass => "pass",
+        }
+    }
+}
+
+/// Somebody else's server.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// Where it listens.
+    pub shop: SocketAddr,
+    /// What is wanted there.
+    pub sale: SaleId,
+    /// Of this item.
+    pub sku: Sku,
+}
+
+impl Target {
+    /// Reads `http://HOST:PORT`. Only this machine is a target: whoever measures another one asks its owner first, and uses
+    /// a tool that is made for it.
+    ///
+    /// # Errors
+    /// In words that say what would be right.
+    pub fn parse(url: &str) -> Result<SocketAddr, String> {
+        let right = "must be a server on this machine: http://127.0.0.1:8080";
+        let place = url.strip_prefix("http://").map(|place| place.trim_end_matches('/'));
+        let addresses = place.and_then(|place| place.to_socket_addrs().ok());
+        match addresses.and_then(|mut addresses| addresses.next()) {
+            Some(address) if address.ip().is_loopback() => Ok(address),
+            Some(address) => {
+                Err(format!("{right}; {} is another one, and this would be an attack on it", address.ip()))
+            }
+            None => Err(right.to_owned()),
+        }
+    }
+}
+
+/// What is measured.
+#[derive(Debug, Clone)]
+pub struct HttpTerms {
+    /// For how long.
+    pub seconds: Duration,
+    /// Client threads.
+    pub threads: NonZeroUsize,
+    /// Connections of all of them.
+    pub connections: NonZeroUsize,
+    /// Attempts a second, whatever the answers do; none: as fast as the answers come.
+    pub rate: Option<f64>,
+    /// How people behave.
+    pub crowd: Behaviour,
+    /// How many different people there are.
+    pub buyers: u64,
+    /// Units that there are.
+    pub stock: u32,
+    /// Units that each of them may have.
+    pub limit_per_buyer: u32,
+    /// Units in each attempt.
+    pub quantity: u32,
+    /// How they show who they are.
+    pub proof: Proof,
+    /// What has happened before they are told yes.
+    pub ack: Ack,
+    /// The server's worker threads; 0: one for each core.
+    pub server_threads: u16,
+    /// Somebody else's server; none: one of our own.
+    pub target: Option<Target>,
+    /// Where its ledger lies; with a server of our own: on which disk.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// The server that is measured.
+#[derive(Debug)]
+struct Server {
+    child: Option<Child>,
+    shop: SocketAddr,
+    /// When its doors open.
+    bell: Option<Instant>,
+    data_dir: Option<PathBuf>,
+    _dir: Option<TempDir>,
+}
+
+/// Now and then: how long it has been, and attempts, won, sold out, limited, refused, failed and given up.
+pub type Look<'a> = dyn FnMut(Duration, [u64; 6]) + 'a;
+
+/// Runs it, and judges it.
+///
+/// # Errors
+/// Where the server doesn't start, or can't be reached.
+pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpReport> {
+    raise_file_limit();
+    let mut server = Server::open(terms)?;
+    let plan = plan(terms, &server)?;
+    let pace = match (terms.crowd, terms.rate) {
+        (Behaviour::Bell, _) => Pace::Burst { attempts: terms.buyers, within: BELL },
+        (_, Some(per_s)) => Pace::Open { per_s },
+        (_, None) => Pace::Closed,
+    };
+    let course = course(terms, &server, pace);
+    let ran = run::run(&plan, course, look)?;
+    let funnel = server.child.as_ref().map(|child| funnel::settled(child, ran.told.acks.len())).transpose()?;
+    let verdict = server.close(terms, &ran.told)?;
+    Ok(report(terms, pace, ran, funnel, verdict))
+}
+
+/// Finds the highest rate that holds.
+///
+/// # Errors
+/// As [`measure`].
+pub fn climb(terms: &HttpTerms, ramp: ramp::RampTerms, look: &mut ramp::Look<'_>) -> anyhow::Result<HttpReport> {
+    raise_file_limit();
+    let mut server = Server::open(terms)?;
+    let plan = plan(terms, &server)?;
+    let climbed = ramp::climb(&plan, course(terms, &server, Pace::Closed), ramp, look)?;
+    let told = &climbed.all.told;
+    let funnel = server.child.as_ref().map(|child| funnel::settled(child, told.acks.len())).transpose()?;
+    let verdict = server.close(terms, told)?;
+    let mut report = report(terms, Pace::Open { per_s: climbed.held_per_s }, climbed.all, funnel, verdict);
+    report.ramp = Some(climbed.ramp);
+    Ok(report)
+}
+
+fn course(terms: &HttpTerms, server: &Server, pace: Pace) -> Course {
+    Course {
+        threads: terms.threads.get(),
+        connections: terms.connections.get(),
+        pace,
+        last: terms.seconds,
+        not_before: server.bell,
+        first: 0,
+        server: server.child.as_ref().map(Child::pid),
+    }
+}
+
+fn plan(terms: &HttpTerms, server: &Server) -> anyhow::Result<Plan> {
+    let crowd = Crowd { behaviour: terms.crowd, buyers: terms.buyers };
+    let (sale, sku) = match &terms.target {
+        Some(target) => (target.sale.as_str(), target.sku.as_str()),
+        None => (SALE, SKU),
+    };
+    let identity = match (terms.proof, &server.data_dir) {
+        (Proof::Header, _) => Identity::Header(BUYER_HEADER.into()),
+        (Proof::Pass, Some(data_dir)) => Identity::Passes(passes(data_dir, sale, crowd)?),
+        (Proof::Pass, None) => anyhow::bail!("passes of another server take its key: name its --data-dir"),
+    };
+    let request = Request::new(server.shop, sale, sku, terms.quantity, identity);
+    Ok(Plan { shop: server.shop, request, crowd, units: terms.quantity, board: Board::default() })
+}
+
+/// Everybody's pass, signed with the server's own key.
+fn passes(data_dir: &Path, sale: &str, crowd: Crowd) -> anyhow::Result<Vec<String>> {
+    let passes = Passes::new(&Secret::load(data_dir)?);
+    let sale = SaleId::parse(sale)?;
+    let expires_at = Clock::system().now().wall.after(PASS_TTL);
+    let mint = |buyer| {
+        let name = format!("b-{buyer}");
+        Ok(passes.mint(&sale, BuyerRef::parse(name.as_bytes())?, expires_at).token)
+    };
+    (0..crowd.numbers()).map(mint).collect()
+}
+
+impl Server {
+    fn open(terms: &HttpTerms) -> anyhow::Result<Self> {
+        if let Some(target) = &terms.target {
+            let data_dir = terms.data_dir.clone();
+            return Ok(Self { child: None, shop: target.shop, bell: None, data_dir, _dir: None });
+        }
+        let place = terms.data_dir.clone().unwrap_or_else(|| PathBuf::from("."));
+        let dir = tempfile::Builder::new().prefix("doorbuster-bench-").tempdir_in(&place);
+        let dir = dir.with_context(|| format!("{} can't be written", place.display()))?;
+        let path = std::path::absolute(dir.path())?;
+        let opening = (terms.crowd == Behaviour::Bell).then(|| Clock::system().now().wall.after(UNTIL_BELL));
+        let bell = opening.map(|_| Instant::now() + UNTIL_BELL + AFTER_OPENING);
+        let identity = match terms.proof {
+            Proof::Header => format!("[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n"),
+            Proof::Pass => String::new(),
+        };
+        let layout = Layout {
+            sale: SALE,
+            sku: SKU,
+            stock: terms.stock,
+            limit_per_buyer: terms.limit_per_buyer,
+            opens_at: opening,
+            server: format!("threads = {}\n", terms.server_threads),
+            sections: format!("ack = \"{}\"\n{identity}", terms.ack.word()),
+        };
+        let child = Child::start(&path, &layout)?;
+        let data_dir = Some(Child::data(&path));
+        Ok(Self { shop: child.shop()?, child: Some(child), bell, data_dir, _dir: Some(dir) })
+    }
+
+    /// Ends it where it is ours, and judges its ledger where that can be read.
+    fn close(&mut self, terms: &HttpTerms, told: &Told) -> anyhow::Result<Option<Verdict>> {
+        if let Some(child) = &mut self.child {
+            child.stop()?;
+        }
+        let Some(data_dir) = &self.data_dir else { return Ok(None) };
+        // What a running server sold before we came isn't known to be unsold.
+        let expected = Expected {
+            limit_per_buyer: terms.limit_per_buyer,
+            refused_units: told.count(Ending::SoldOut) * u64::from(terms.quantity),
+        };
+        judge(data_dir, &told.acks, expected).map(Some)
+    }
+}
+
+fn report(terms: &HttpTerms, pace: Pace, ran: Ran, funnel: Option<Value>, verdict: Option<Verdict>) -> HttpReport {
+    let is_closed = matches!(pace, Pace::Closed);
+    let attempts = ran.told.attempts().max(1) as f64;
+    let per_attempt = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() * 1e6 / attempts);
+    let cores = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() / ran.took.as_secs_f64().max(1e-9));
+    let agreement = funnel::Agreement::between(&ran.told, funnel);
+    HttpReport {
+        doorbuster: Program::this(),
+        command: std::env::args().collect(),
+        ended_at: report::now(),
+        machine: Machine::this(),
+        run: RunTerms::of(terms, is_closed),
+        took_s: ran.took.as_secs_f64(),
+        rate_per_s: ran.rate_per_s(),
+        latency_us: Latency::of(&ran.told.latency_us, is_closed),
+        won_latency_us: Latency::of(&ran.told.won_latency_us, is_closed),
+        cpu_us_per_attempt: Cpu { server: per_attempt(ran.server_cpu), client: per_attempt(ran.client_cpu) },
+        cores: Cpu { server: cores(ran.server_cpu), client: cores(ran.client_cpu) },
+        network: ran.troubles,
+        funnel: agreement.server,
+        funnel_agrees: agreement.agrees,
+        verdict,
+        series: (0..).zip(&ran.told.series).map(|(bin, endings)| moment(bin, endings)).collect(),
+        outcomes: outcomes(ran.told),
+        ramp: None,
+    }
+}
+
+fn moment(bin: u32, endings: &Endings) -> Moment {
+    let [won, sold_out, limited, refused, failed, abandoned] = *endings;
+    // Runs last hours, not ages.
+    let at_ms = u64::try_from((told::BIN * bin).as_millis()).unwrap_or(u64::MAX);
+    Moment { at_ms, won, sold_out, limited, refused, failed, abandoned }
+}
+
+fn outcomes(told: Told) -> Outcomes {
+    let [won, sold_out, limited, refused, failed, abandoned] = told.endings;
+    Outcomes {
+        attempts: told.attempts(),
+        won,
+        sold_out,
+        limited,
+        refused,
+        failed,
+        abandoned,
+        unsent: told.unsent,
+        won_by_bots: told.won_by_bots,
+        layers: Layer::ALL.into_iter().zip(told.layers).collect(),
+        refusals: told.refused,
+        failures: told.failed,
+    }
+}
+
+/// Ten thousand connections are ten thousand files. Where it isn't allowed, connecting says so.
+fn raise_file_limit() {
+    let resource = rustix::process::Resource::Nofile;
+    let limit = rustix::process::getrlimit(resource);
+    let _ = rustix::process::setrlimit(resource, rustix::process::Rlimit { current: limit.maximum, ..limit });
+}
