@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** nothing on the attempt's path knows that there are metrics; no label is chosen by a client.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -133,6 +134,38 @@ impl House {
         gauges(encoder, ("units", "Units of an item: on sale at all, held, remaining", None), lines.collect())
     }
 
+    /// What is sold, at its price: by sale and currency.
+    fn revenue(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let (sales, stock) = (&self.funnel.sales, &self.funnel.stock);
+        let mut lines: Lines<2> = Vec::new();
+        for sale in sales.sales() {
+            let mut sums: BTreeMap<&str, f64> = BTreeMap::new();
+            for item in sale.items().iter().filter_map(|no| sales.item(*no)) {
+                let free = stock.remaining(item.no()) + stock.held(item.no());
+                let price = item.terms().price.text();
+                let sold = f64::from(item.on_sale().saturating_sub(free));
+                *sums.entry(item.terms().price.currency()).or_default() += sold * price.amount.parse().unwrap_or(0.0);
+            }
+            let id = sale.terms().id.to_string();
+            let line = |(currency, sum): (&str, f64)| ([("sale", id.clone()), ("currency", currency.to_owned())], sum);
+            lines.extend(sums.into_iter().map(line));
+        }
+        gauges(encoder, ("revenue", "What confirmed orders are worth", None), lines)
+    }
+
+    fn pace(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
+        let pace = &self.funnel.pace;
+        let lines = [("attempts", pace.attempts.reading()), ("wins", pace.wins.reading())].into_iter();
+        let lines = lines.flat_map(|(of, reading)| {
+            [(500, "0.5"), (990, "0.99"), (999, "0.999")].into_iter().filter_map(move |(of_a_thousand, quantile)| {
+                let span = reading.per_mille(of_a_thousand)?;
+                Some(([("of", of.to_owned()), ("quantile", quantile.to_owned())], span.as_secs_f64()))
+            })
+        });
+        let help = "From an attempt's head to its answer, since the start; of attempts one in 64 is measured";
+        gauges(encoder, ("answer", help, Some(&Unit::Seconds)), lines.collect())
+    }
+
     fn ledger(&self, encoder: &mut DescriptorEncoder<'_>) -> fmt::Result {
         let health = self.funnel.ledger.health();
         let is_writing = if health.state == LedgerState::Writing { 1.0 } else { 0.0 };
@@ -157,6 +190,8 @@ impl Collector for House {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
         self.funnel(&mut encoder)?;
         self.units(&mut encoder)?;
+        self.revenue(&mut encoder)?;
+        self.pace(&mut encoder)?;
         self.ledger(&mut encoder)?;
         gauges(
             &mut encoder,

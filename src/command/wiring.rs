@@ -16,7 +16,8 @@ use crate::client::{ChallengeMode, ClientSettings};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::door::{
-    Caps, Credentials, Deadlines, IdentityMode, Limits, Looks, Office, Payments, Shop, Storefront, Streams,
+    Caps, Credentials, Deadlines, Desk, IdentityMode, Lately, Limits, Looks, Office, Payments, Shop, Storefront,
+    Streams,
 };
 use crate::funnel::Funnel;
 use crate::ids::{SaleId, Sku};
@@ -171,6 +172,8 @@ pub(super) fn office(
     let (token, password_hash) = (secret(&config.admin.token), secret(&config.admin.password_hash));
     Office {
         metrics: Metrics::new(Arc::clone(&funnel), Arc::clone(&courier), shipper.clone()),
+        lately: Lately::default(),
+        desk: Desk::new(),
         credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),
         ledger_dir: ledger_dir(config),
         // One proof at a time: it reads the whole log.

@@ -21,7 +21,7 @@ use super::views::OrderView;
 use super::worker::Desk;
 use super::{body, identity};
 use crate::client::PassBuffer;
-use crate::clock::WallTime;
+use crate::clock::{MonoTime, Now};
 use crate::funnel::{Attempt, Descent, Layer, Refusal, Tally, Unfit, Visit};
 use crate::ids::{IdempotencyKey, ItemNo, KeyRef, SaleNo};
 use crate::order::{Ack, Order, OrderState};
@@ -93,6 +93,7 @@ impl Deref for Counts {
 
 /// An attempt that its head alone doesn't decide. It is counted, and refused at the door if nobody decides it.
 pub(super) struct Undecided {
+    began: MonoTime,
     visit: Visit<Counts>,
     stands: Stands,
 }
@@ -114,7 +115,7 @@ pub(super) fn at_the_head(
     peer: IpAddr,
     parts: &Parts,
     named: &Named<'_>,
-) -> Result<Undecided, (Refusal, WallTime)> {
+) -> Result<Undecided, (Refusal, Now)> {
     let shop = &desk.shop;
     let (funnel, now) = (&shop.funnel, shop.clock.now());
     let aim = funnel.sales.aim(&named.sale, &named.sku);
@@ -127,10 +128,12 @@ pub(super) fn at_the_head(
     });
     let sale = aim.sale_no();
     match descent {
-        Ok(stands) => Ok(Undecided { visit: Visit::begin(Counts { desk: Arc::clone(desk), sale }), stands }),
+        Ok(stands) => {
+            Ok(Undecided { began: now.mono, visit: Visit::begin(Counts { desk: Arc::clone(desk), sale }), stands })
+        }
         Err(refusal) => {
             funnel.tallies.of(sale).refused_at_once(refusal.layer());
-            Err((refusal, now.wall))
+            Err((refusal, now))
         }
     }
 }
@@ -183,7 +186,7 @@ pub(super) async fn decide(
     (desk, pulse): (&Desk, &Pulse),
     headers: HeaderMap,
     incoming: Incoming,
-    Undecided { mut visit, stands }: Undecided,
+    Undecided { began, mut visit, stands }: Undecided,
 ) -> Reply {
     let shop = &*desk.shop;
     pulse.awaiting_body();
@@ -213,7 +216,8 @@ pub(super) async fn decide(
         }
     }
     .await;
-    match verdict {
+    let is_won = matches!(verdict, Ok(Yes::Won(_)));
+    let reply = match verdict {
         Ok(Yes::Won(order)) => told(shop, sheet, &order, Told::First),
         Ok(Yes::Replayed(order)) => {
             visit.replayed();
@@ -227,7 +231,13 @@ pub(super) async fn decide(
             };
             reply::problem(sheet, problem)
         }
+    };
+    let now = || shop.clock.now().mono;
+    shop.funnel.pace.answered(began, now);
+    if is_won {
+        shop.funnel.pace.won(began, now());
     }
+    reply
 }
 
 fn refused_at_the_shelf(shop: &Shop, entered: &Entered<'_>, refusal: Refusal) -> No {

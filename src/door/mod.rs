@@ -31,7 +31,7 @@ mod worker;
 
 pub use identity::IdentityMode;
 pub use listener::{Caps, Workers};
-pub use office::{Credentials, Office, routes as office_routes, serve as serve_office};
+pub use office::{Credentials, Desk, Lately, Office, routes as office_routes, serve as serve_office};
 pub use pages::{Looks, Storefront, Texts};
 pub use payments::Payments;
 pub use pulse::Deadlines;

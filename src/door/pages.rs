@@ -122,7 +122,7 @@ impl Storefront {
 }
 
 /// Scripts as they are sent: without the lines that are for whoever reads them here.
-fn sent(scripts: &[&str]) -> String {
+pub(super) fn sent(scripts: &[&str]) -> String {
     let lines = scripts.iter().flat_map(|script| script.lines()).filter(|line| !line.trim_start().starts_with("//"));
     lines.fold(String::new(), |sent, line| sent + line + "\n")
 }

@@ -74,7 +74,13 @@ impl Reception {
             return self.room(Request::from_parts(parts, body));
         };
         match attempt::at_the_head(&self.desk, self.peer, &parts, &named) {
-            Err((refusal, now)) => self.now(reply::problem(Sheet::wiped(parts.headers), Problem::of(refusal, now))),
+            Err((refusal, now)) => {
+                let problem = Problem::of(refusal, now.wall);
+                let answering = self.now(reply::problem(Sheet::wiped(parts.headers), problem));
+                let shop = &self.desk.shop;
+                shop.funnel.pace.answered(now.mono, || shop.clock.now().mono);
+                answering
+            }
             Ok(undecided) => {
                 let (desk, pulse) = (Arc::clone(&self.desk), Arc::clone(&self.pulse));
                 Answering::Later(Box::pin(async move {

@@ -7,6 +7,7 @@
 //! **Invariant:** floors are asked in the contract's order of precedence, and none can be skipped: each takes the pass
 //! that only the floor above can make.
 
+pub mod pace;
 mod refusal;
 mod settle;
 mod tally;
@@ -14,6 +15,7 @@ mod tally;
 #[cfg(all(test, not(doorbuster_loom)))]
 mod tests;
 
+use pace::Pace;
 pub use refusal::{FieldName, Layer, Pointer, Refusal, Unfit};
 pub use tally::{FunnelReport, RefusedReport, Sums, Tallies, Tally, Visit};
 
@@ -69,6 +71,8 @@ pub struct Funnel {
     pub orders: Arc<Book>,
     /// The counts.
     pub tallies: Arc<Tallies>,
+    /// How long answers take.
+    pub pace: Pace,
     /// What has happened before a buyer is told yes.
     pub ack: Ack,
     /// How long a buyer waits who has let a hold run out: twice as long each time; nothing: he needn't.
@@ -127,7 +131,18 @@ impl Funnel {
             on_broken,
         };
         let ledger = ledger.start(Box::new(settlement))?;
-        Ok(Self { client, access, sales, stock, ledger, orders, tallies, ack, cool_down: Duration::ZERO })
+        Ok(Self {
+            client,
+            access,
+            sales,
+            stock,
+            ledger,
+            orders,
+            tallies,
+            pace: Pace::default(),
+            ack,
+            cool_down: Duration::ZERO,
+        })
     }
 
     /// Walks down as far as the head alone leads.

@@ -13,6 +13,8 @@ mod closing;
 mod connections;
 mod contract;
 mod crowds;
+mod dashboard;
+mod dashboard_browser;
 mod demo;
 mod framing;
 mod home;

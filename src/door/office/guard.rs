@@ -1,4 +1,4 @@
-//! Who may come into the office: the bearer token, or a session after the password.
+//! Who may come into the office: the bearer token, or a session after the password or the token.
 //!
 //! Where neither is configured the office listens on loopback only (configuration sees to that), and everybody on the
 //! machine may come in; a web page in somebody's browser on that machine may not: its requests carry another host's name.
@@ -16,7 +16,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use parking_lot::Mutex;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use tokio::sync::Semaphore;
@@ -93,11 +93,17 @@ impl Credentials {
     }
 
     fn recognize<'a>(&self, headers: &'a HeaderMap, now: MonoTime) -> Option<Known<'a>> {
-        let bearer = identity::bearer(headers).map(digest);
-        match (&self.token, bearer) {
-            (Some(token), Some(bearer)) if bool::from(token.ct_eq(&bearer)) => Some(Known::Token),
-            _ => session_of(headers).filter(|id| self.touch(&digest(id), now)).map(Known::Session),
+        if self.is_open() {
+            return names_this_machine(headers).then_some(Known::Neighbour);
         }
+        if identity::bearer(headers).is_some_and(|bearer| self.is_token(bearer)) {
+            return Some(Known::Token);
+        }
+        session_of(headers).filter(|id| self.touch(&digest(id), now)).map(Known::Session)
+    }
+
+    fn is_token(&self, secret: &[u8]) -> bool {
+        self.token.as_ref().is_some_and(|token| token.ct_eq(&digest(secret)).into())
     }
 
     fn touch(&self, id: &Secret, now: MonoTime) -> bool {
@@ -153,12 +159,7 @@ fn session_of(headers: &HeaderMap) -> Option<&[u8]> {
 
 /// Lets those in who may come in.
 pub(super) async fn admit(State(office): Here, request: Request, next: Next) -> Response {
-    let credentials = &office.credentials;
-    let known = if credentials.is_open() {
-        names_this_machine(request.headers()).then_some(Known::Neighbour)
-    } else {
-        credentials.recognize(request.headers(), office.clock.now().mono)
-    };
+    let known = office.credentials.recognize(request.headers(), office.clock.now().mono);
     let renewed = match known {
         None => return Problem::Unauthorized.into_response(),
         Some(Known::Neighbour | Known::Token) => None,
@@ -184,14 +185,44 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
         || literal.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback())
 }
 
-/// The office's password.
+/// Whether whoever asks may come in.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Session)]
+pub(in crate::door) struct SessionView {
+    state: SessionState,
+}
+
+/// How whoever asks stands to the office.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(in crate::door) enum SessionState {
+    /// Nobody on this machine has to say who he is.
+    Open,
+    /// His session or token is good.
+    In,
+    /// He has to log in.
+    Out,
+}
+
+/// Says whether somebody has to log in, so that a page needn't be refused to find out.
+pub(super) async fn session(State(office): Here, headers: HeaderMap) -> Response {
+    let state = match office.credentials.recognize(&headers, office.clock.now().mono) {
+        Some(Known::Neighbour) => SessionState::Open,
+        Some(Known::Token | Known::Session(_)) => SessionState::In,
+        None => SessionState::Out,
+    };
+    ([(header::CACHE_CONTROL, "no-store")], axum::Json(SessionView { state })).into_response()
+}
+
+/// What somebody knows who may come in.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::door) struct LogIn {
+    /// The office's password, or its token: a browser should keep neither.
     password: String,
 }
 
-/// Begins a session for whoever knows the password.
+/// Begins a session for whoever knows the password or the token.
 pub(super) async fn log_in(State(office): Here, headers: HeaderMap, Whole(bytes): Whole) -> Result<Response, Problem> {
     let LogIn { password } = parse(&headers, &bytes)?;
     let now = office.clock.now().mono;
@@ -208,6 +239,9 @@ pub(super) async fn log_in(State(office): Here, headers: HeaderMap, Whole(bytes)
 }
 
 async fn is_password(office: &Arc<Office>, password: String) -> Result<bool, Problem> {
+    if office.credentials.is_token(password.as_bytes()) {
+        return Ok(true);
+    }
     let Some(hash) = office.credentials.password_hash.clone() else { return Ok(false) };
     // One at a time: a hash takes megabytes and tens of milliseconds on purpose. The turn lasts as long as the hash, which
     // goes on when whoever asked has gone.

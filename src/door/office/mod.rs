@@ -1,11 +1,13 @@
 //! The office: routes for the shop's people, on a listener of their own.
 //!
-//! **Invariant:** every route but the log-in and the health checks asks for credentials first, and no change can be
+//! **Invariant:** every route that tells or changes anything asks for credentials first, and no change can be
 //! triggered from another site's page.
 
 pub(super) mod change;
 mod comparison;
+mod desk;
 pub(super) mod guard;
+mod lately;
 mod listener;
 pub(super) mod orders;
 pub(super) mod problem;
@@ -23,7 +25,9 @@ use axum::middleware;
 use axum::response::Response;
 use tower_http::csrf::CsrfLayer;
 
+pub use desk::Desk;
 pub use guard::Credentials;
+pub use lately::Lately;
 pub use listener::serve;
 use problem::Problem;
 
@@ -57,6 +61,10 @@ pub struct Office {
     pub shipper: Option<Arc<Shipper>>,
     /// Where time comes from.
     pub clock: Clock,
+    /// How long people wait, lately.
+    pub lately: Lately,
+    /// The dashboard's files.
+    pub desk: Desk,
     /// Who may come in.
     pub credentials: Credentials,
     /// Whether the house takes orders.
@@ -87,7 +95,6 @@ type Here = State<Arc<Office>>;
 /// Routes for whoever has credentials.
 pub(super) fn guarded() -> Vec<Route<Arc<Office>>> {
     vec![
-        Route::get("/", show::front),
         Route::get("/metrics", show::metrics),
         Route::get("/v1/admin/funnel", show::funnel),
         Route::get("/v1/admin/events", show::events),
@@ -113,6 +120,9 @@ pub(super) fn guarded() -> Vec<Route<Arc<Office>>> {
 /// Routes for everybody who gets to the listener.
 pub(super) fn open() -> Vec<Route<Arc<Office>>> {
     vec![
+        Route::get("/", desk::front),
+        Route::get("/assets/{name}", desk::asset),
+        Route::get("/v1/admin/session", guard::session),
         Route::post("/v1/admin/session", guard::log_in),
         Route::new(Verb::Delete, "/v1/admin/session", guard::log_out),
         Route::get(openapi::PATH, openapi::of_office),

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header;
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::problem::Problem;
@@ -21,11 +21,6 @@ use crate::urgency::beside_the_sale;
 
 /// How often the funnel's stream tells: a picture that moves.
 const FRAME_INTERVAL: Duration = Duration::from_millis(500);
-
-/// `GET /`
-pub(super) async fn front() -> Html<&'static str> {
-    Html(include_str!("../pages/office.html"))
-}
 
 /// A sale with all that the shop's people may know.
 pub(super) fn sale_view(office: &Office, sale: &Sale) -> SaleView {
@@ -83,6 +78,16 @@ pub(super) async fn funnel(State(office): Here) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], Json(report(&office))).into_response()
 }
 
+/// How long commits take since the start, in seconds; null where there was none.
+fn commit_spans(office: &Office) -> serde_json::Value {
+    let micros = office.funnel.ledger.commit_micros();
+    let seconds = |quantile| {
+        let span = std::time::Duration::from_micros(micros.value_at_quantile(quantile));
+        (!micros.is_empty()).then_some(span.as_secs_f64())
+    };
+    json!({ "measured": micros.len(), "p50": seconds(0.5), "p99": seconds(0.99), "p999": seconds(0.999) })
+}
+
 /// `GET /v1/admin/events`
 pub(super) async fn events(State(office): Here) -> Response {
     let frames = futures_util::stream::unfold((office, Duration::ZERO), |(office, pause)| async move {
@@ -94,7 +99,9 @@ pub(super) async fn events(State(office): Here) -> Response {
         let health = office.funnel.ledger.health();
         let frame = json!({
             "now": office.clock.now().wall.rfc3339(), "funnel": report(&office), "sales": sales,
-            "ledger": { "ready": health.state == LedgerState::Writing, "queued": health.queued, "events": health.events },
+            "ledger": { "ready": health.state == LedgerState::Writing, "queued": health.queued, "events": health.events,
+                        "commit": commit_spans(&office) },
+            "pace": office.lately.view(&office.funnel.pace, office.clock.now().mono),
             "postgres": office.shipper.as_ref().map(|shipper| shipper.status()),
         });
         let bytes = bytes::Bytes::from(format!("event: funnel\ndata: {frame}\n\n"));

@@ -10,7 +10,7 @@ use super::codes::*;
 use super::parts::{Described, Op, pattern, text, whole};
 use super::words::one_of;
 use crate::door::office::change::Adjustment;
-use crate::door::office::guard::LogIn;
+use crate::door::office::guard::{LogIn, SessionView};
 use crate::door::office::orders::{PAGE_ORDERS_MAX, Refund};
 use crate::door::office::views::{
     FunnelView, OfficeOrder, OrderHistory, OrdersPage, PhaseView, SaleView, SalesView, StockView,
@@ -106,12 +106,30 @@ fn service() -> Vec<Described> {
             .answers(200, "They are", Some(("text/plain", text())), &[])
             .answers(503, "They are not, and why", Some(("text/plain", text())), &[])
             .build(),
-        op(Post, "/v1/admin/session", ("service", "logIn", "Begins a session for whoever knows the password"))
-            .takes::<LogIn>(Required::True)
-            .answers(204, "The session's cookie", None, &["Set-Cookie"])
-            .refuses(&[UNAUTHORIZED, ADMIN_RATE_LIMITED, CROSS_SITE])
-            .refuses(BODY)
+        op(Get, "/", ("service", "dashboard", "The dashboard's page: nothing is in it before somebody is let in"))
+            .may(ParameterIn::Header, "If-None-Match", text(), "The ETag of the bytes that are there already")
+            .answers(200, "The page", Some(("text/html", text())), &["Cache-Control", "ETag"])
+            .answers(304, "The page that the client has", None, &["Cache-Control", "ETag"])
             .build(),
+        op(Get, "/assets/{name}", ("service", "asset", "A file of the page, under a name that changes with its bytes"))
+            .may(ParameterIn::Header, "If-None-Match", text(), "The ETag of the bytes that are there already")
+            .answers(200, "The file", Some(("text/css", text())), &["Cache-Control", "ETag"])
+            .answers(304, "The file that the client has", None, &["Cache-Control", "ETag"])
+            .refuses(&[NOT_FOUND])
+            .build(),
+        op(Get, "/v1/admin/session", ("service", "session", "Whether somebody has to log in"))
+            .gives::<SessionView>(200, "It says so", &["Cache-Control"])
+            .build(),
+        op(
+            Post,
+            "/v1/admin/session",
+            ("service", "logIn", "Begins a session for whoever knows the password or the token"),
+        )
+        .takes::<LogIn>(Required::True)
+        .answers(204, "The session's cookie", None, &["Set-Cookie"])
+        .refuses(&[UNAUTHORIZED, ADMIN_RATE_LIMITED, CROSS_SITE])
+        .refuses(BODY)
+        .build(),
         op(Delete, "/v1/admin/session", ("service", "logOut", "Ends the session"))
             .answers(204, "The cookie is void", None, &["Set-Cookie"])
             .refuses(&[CROSS_SITE])
@@ -122,9 +140,6 @@ fn service() -> Vec<Described> {
 fn looking() -> Vec<Described> {
     let op = |path, words| Op::new((Get, path), words).known_by(PEOPLE).refuses(ANYWHERE).refuses(&[UNAUTHORIZED]);
     vec![
-        op("/", ("looking", "dashboard", "The dashboard"))
-            .answers(200, "A page", Some(("text/html", text())), &[])
-            .build(),
         op("/metrics", ("looking", "metrics", "Numbers for Prometheus"))
             .answers(200, "OpenMetrics", Some(("application/openmetrics-text", text())), &[])
             .build(),
@@ -132,7 +147,8 @@ fn looking() -> Vec<Described> {
             .gives::<FunnelView>(200, "The counts, in all and by sale", &["Cache-Control"])
             .build(),
         op("/v1/admin/events", ("looking", "events", "The same while it goes on"))
-            .says("Server-sent events `funnel`, twice a second.")
+            .says("Server-sent events `funnel`, twice a second: the counts, the sales, the ledger, PostgreSQL, and how long answers \
+                 took in the last minute.")
             .answers(
                 200,
                 "A stream that doesn't end by itself",
