@@ -29,6 +29,7 @@ mod pg_server;
 mod pg_tls;
 mod plan;
 mod postgres;
+mod power;
 mod precedence;
 mod receiver;
 mod refusals;
