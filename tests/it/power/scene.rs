@@ -45,6 +45,8 @@ pub(crate) struct Scene {
     pub(crate) ops: Vec<Op>,
     /// What the shop was doing after each operation.
     pub(crate) moments: Vec<Moment>,
+    /// After which operation each run ended.
+    pub(crate) ends: Vec<usize>,
     pub(crate) truth: Truth,
 }
 
@@ -99,8 +101,12 @@ fn files(data: &Path) -> Vec<String> {
 
 impl Scene {
     pub(crate) fn play() -> Self {
-        let mut scene =
-            Self { ops: Vec::new(), moments: Vec::new(), truth: Truth { links: Vec::new(), secret: Vec::new() } };
+        let mut scene = Self {
+            ops: Vec::new(),
+            moments: Vec::new(),
+            ends: Vec::new(),
+            truth: Truth { links: Vec::new(), secret: Vec::new() },
+        };
         let plan = crate::payments::plan(Sale::of(SALE, 100_000).hold("1s"));
         let run = Run::open(Home::with(&plan.text()));
         // The file has one page until the log is first copied into it.
@@ -129,8 +135,14 @@ impl Scene {
         let ops = Run::ops(&there, &home);
         self.moments.extend(moments(&self.ops, &ops, is_first));
         self.ops.extend(ops);
+        self.ends.push(self.ops.len());
         self.assert_whole(&home);
         home
+    }
+
+    /// So many operations after this one the next answer is told.
+    pub(crate) fn answer_after(&self, index: usize) -> usize {
+        self.ops[index..].iter().position(|op| matches!(op, Op::Told(..))).expect("an answer")
     }
 
     /// What the trace makes of the files is what they are: nothing that was done to them is missing from it.
