@@ -64,7 +64,11 @@ impl Sqlite {
         } else {
             // What a process that died of a failed sync has left may be in memory only: copied into the file and synced
             // anew, it is either on disk or said not to be.
-            checkpoint(&connection, "TRUNCATE").map_err(LedgerFault::while_doing("checkpointing the ledger"))?;
+            let frames =
+                checkpoint(&connection, "RESTART").map_err(LedgerFault::while_doing("checkpointing the ledger"))?;
+            if frames.written > 0 {
+                begin_log_anew(&connection).map_err(LedgerFault::while_doing("beginning the log anew"))?;
+            }
         }
         // SQLite syncs the directory for journals, not for the file itself.
         sync_dir(dir)?;
@@ -139,12 +143,42 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     transaction.commit()
 }
 
-/// Frames in the WAL that aren't in the file yet, after a checkpoint of this mode.
-fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<u64> {
+/// Frames of the WAL after a checkpoint.
+struct Frames {
+    /// All of them.
+    written: u64,
+    /// Those that aren't in the file yet.
+    waiting: u64,
+}
+
+/// A checkpoint of this mode. Never `TRUNCATE`: a power cut may leave a file that shrinks at any length between the old
+/// and the new (btrfs cuts it off in steps), and the beginning of an old WAL, replayed over a newer file, brings back
+/// what its pages were earlier.
+fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Frames> {
     let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
     // −1 and −1 where there is no WAL yet.
     let (log, done): (i64, i64) = statement.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
-    Ok(u64::try_from(log - done).unwrap_or(0))
+    let frames = |count: i64| u64::try_from(count).unwrap_or(0);
+    Ok(Frames { written: frames(log), waiting: frames(log - done) })
+}
+
+/// Writes a header and a frame that changes nothing over the beginning of a WAL that is in the file as a whole, and syncs
+/// them: its other frames mean nothing from here on. Where some of them were in memory only, for a sync had failed, a
+/// power cut would otherwise leave the others to be replayed over the newer file.
+fn begin_log_anew(connection: &Connection) -> rusqlite::Result<()> {
+    let write = || {
+        let transaction = connection.unchecked_transaction()?;
+        transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+        transaction.commit()
+    };
+    match write() {
+        // A full disk is the writer's to deal with: the shop opens, and says so to its buyers.
+        Err(error) if meaning(&error) == Meaning::Refused => {
+            tracing::warn!(%error, "the ledger's log cannot be begun anew for now");
+            Ok(())
+        }
+        written => written,
+    }
 }
 
 /// A checkpoint that failed has lost nothing: the WAL still has it all. Unless a sync failed.
@@ -173,10 +207,11 @@ impl Store for Sqlite {
 
     fn tidy(&mut self, waiting: u64) -> Result<u64, Failure> {
         let connection = &self.connection;
-        let frames = match checkpoint(connection, "NOOP") {
+        let left = |mode| checkpoint(connection, mode).map(|frames| frames.waiting);
+        let frames = match left("NOOP") {
             Ok(frames) if frames < self.tidy_from => frames,
             Ok(frames) if waiting > FEW_WAITING && frames < self.tidy_from.max(TIDY_AT_LAST_FRAMES) => frames,
-            Ok(_) => match checkpoint(connection, "PASSIVE") {
+            Ok(_) => match left("PASSIVE") {
                 Ok(frames) => {
                     self.tidy_from = frames + TIDY_FRAMES;
                     frames
@@ -189,8 +224,8 @@ impl Store for Sqlite {
     }
 
     fn finish(&mut self) -> Result<(), Failure> {
-        // A reader may hold it up: then the next start does it.
-        match checkpoint(&self.connection, "TRUNCATE") {
+        // A reader may hold it up: then the next start does it. Whoever closes the file last removes the WAL, at once.
+        match checkpoint(&self.connection, "FULL") {
             Ok(_) => Ok(()),
             Err(error) => checkpoint_failure(&error).map_or(Ok(()), Err),
         }

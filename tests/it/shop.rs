@@ -5,10 +5,11 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ChildStdout, Command};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -23,6 +24,14 @@ pub(crate) struct Shop {
     public: SocketAddr,
     admin: SocketAddr,
     stderr: Arc<Mutex<String>>,
+}
+
+/// A shop that didn't open.
+pub(crate) struct NotOpened {
+    pub(crate) home: Home,
+    /// None: by a signal, or not by itself.
+    pub(crate) code: Option<i32>,
+    pub(crate) said: String,
 }
 
 impl Shop {
@@ -48,13 +57,25 @@ impl Shop {
         Self::open_as(home, child)
     }
 
-    fn open_as(home: Home, mut child: Child) -> Self {
+    fn open_as(home: Home, child: Child) -> Self {
+        Self::try_open_as(home, child)
+            .unwrap_or_else(|NotOpened { code, said, .. }| panic!("does not serve ({code:?}):\n{said}"))
+    }
+
+    /// Opens a shop that is started by another program, if it can be opened.
+    pub(crate) fn try_open_through(home: Home, starter: &[&str]) -> Result<Self, NotOpened> {
+        let child = home.serve_through(starter);
+        Self::try_open_as(home, child)
+    }
+
+    fn try_open_as(home: Home, mut child: Child) -> Result<Self, NotOpened> {
         let stderr = collect(child.stderr.take().expect("stderr is piped"));
         let line = first_line(child.stdout.take().expect("stdout is piped"));
         let Some(line) = line else {
-            let _ = child.kill();
-            let status = child.wait().expect("the child is ours");
-            panic!("does not serve ({status}):\n{}", stderr.lock().expect("no panic there"));
+            // Whoever has closed his stdout is about to end by himself; who is silent isn't.
+            let code = ended(&mut child).and_then(|status| status.code());
+            let said = stderr.lock().expect("no panic there").clone();
+            return Err(NotOpened { home, code, said });
         };
         let addresses: Value = serde_json::from_str(&line).expect("the line on stdout is JSON");
         let address = |name: &str| {
@@ -62,7 +83,7 @@ impl Shop {
             let host = url.strip_prefix("http://").expect("an http URL");
             host.trim_end_matches('/').parse().expect("an address and a port")
         };
-        Self { public: address("listening"), admin: address("admin"), home, child, stderr }
+        Ok(Self { public: address("listening"), admin: address("admin"), home, child, stderr })
     }
 
     pub(crate) fn home(&self) -> &Home {
@@ -197,6 +218,20 @@ impl Drop for Shop {
             eprintln!("--- the server said:\n{said}---");
         }
     }
+}
+
+/// How a child ends that is about to; none where it had to be killed.
+fn ended(child: &mut Child) -> Option<ExitStatus> {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        if let Some(status) = child.try_wait().expect("the child is ours") {
+            return Some(status);
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    let _ = child.wait();
+    None
 }
 
 /// Reads what a server says, so that it never waits for a reader.
