@@ -43,6 +43,11 @@ impl Chromium {
         input.send_keys(text).await.expect("it can be filled");
     }
 
+    async fn fill_search(&self, text: &str) {
+        let search = self.driver.find(By::Css("input[type=search]")).await.expect("a field");
+        search.send_keys(text.to_owned() + Key::Enter).await.expect("it can be filled");
+    }
+
     async fn come_in(&self, shop: &Shop) {
         self.go(&url(shop)).await;
         self.fill("password", ADMIN_TOKEN).await;
@@ -199,13 +204,6 @@ async fn move_orders(browser: &Chromium, shop: &Shop, order: &str) {
     assert_eq!(csv, json!(["orders.csv", 3]), "a head and two orders");
 }
 
-impl Chromium {
-    async fn fill_search(&self, text: &str) {
-        let search = self.driver.find(By::Css("input[type=search]")).await.expect("a field");
-        search.send_keys(text.to_owned() + Key::Enter).await.expect("it can be filled");
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs Chromium: tests/run"]
 async fn a_shopkeeper_with_a_phone_sees_all_rooms_and_hears_when_nothing_comes() {
@@ -276,5 +274,25 @@ async fn names_that_would_like_to_be_markup_are_text_and_clocks_that_show_a_time
     }
     let written = browser.value("declared(Date.parse('2026-11-01T06:30:00Z'), 'America/New_York')").await;
     assert_eq!(written, json!("2026-11-01T01:30:00-05:00[America/New_York]"));
+    schedule_a_sale(&browser).await;
+    assert_eq!(sale_of(&shop, "ete")["opens_at"], "2035-11-04T06:30:00.000000Z");
     browser.close().await;
+}
+
+/// At half past one, the second time, in the night in which New York's clocks show it twice.
+async fn schedule_a_sale(browser: &Chromium) {
+    browser.value("(location.hash = '#/new', 1)").await;
+    browser.fill("/title", "Été").await;
+    browser.fill("/items/0/title", "Lamp").await;
+    browser.fill("/items/0/price/amount", "49,90").await;
+    let set = "const set = (selector, value) => { const of = document.querySelector(selector); of.value = value; \
+               of.dispatchEvent(new Event('input')); }; set('.when input[type=date]', '2035-11-04'); \
+               set('.when input[type=time]', '01:30'); set('.when .row select', 'America/New_York'); \
+               set('.detail > .field select', '1');";
+    browser.driver.execute(set, Vec::new()).await.expect("a time");
+    browser.until_text("That night the clocks show this twice").await;
+    browser.fits_everybody("office-schedule").await;
+    browser.press_on("Look it over").await;
+    browser.press_on("Schedule it").await;
+    browser.until_text("Coming up").await;
 }

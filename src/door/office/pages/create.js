@@ -1,7 +1,7 @@
 // A sale made by hand: what, when, for whom; and a last look before it is there.
 
-// As the house wants ids: what is left of a title.
-const slug = (text) => text.normalize('NFKD').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 48);
+// As the house wants ids: what is left of a title, accents aside.
+const slug = (text) => text.normalize('NFKD').replace(/\p{M}/gu, '').toLowerCase().replace(/[^a-z0-9]+/g, '-').replace(/^-+|-+$/g, '').slice(0, 48);
 
 function freeId(text) {
   const stem = slug(text) || 'sale';
