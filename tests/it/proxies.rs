@@ -52,7 +52,8 @@ impl Proxy {
     /// Caddy as packaged, but for its name and its certificate.
     fn caddy(shop: SocketAddr) -> Self {
         let (dir, address) = (TempDir::new().expect("a directory"), free_address());
-        let site = packaged("Caddyfile", shop).replace("sale.example {", &format!("http://{address} {{"));
+        let place = format!("http://:{} {{\n\tbind {}", address.port(), address.ip());
+        let site = packaged("Caddyfile", shop).replace("sale.example {", &place);
         // No second port.
         let whole = format!("{{\n\tadmin off\n}}\n{site}");
         let mut command = Command::new("caddy");
