@@ -97,6 +97,9 @@ pub struct HttpArgs {
     /// Units in each attempt
     #[arg(long, value_name = "N", default_value = "1", value_parser = clap::value_parser!(u32).range(1..))]
     pub quantity: u32,
+    /// People who only look: open event streams beside the attempts
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub listeners: u32,
     /// How they show who they are
     #[arg(long, value_enum, default_value = "header")]
     pub identity: Proof,

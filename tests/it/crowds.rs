@@ -49,11 +49,12 @@ fn is_right(report: &Value) {
 #[test]
 fn a_closed_loop_sells_everything_and_tells_the_noes_apart() {
     let home = Home::empty();
-    let (code, printed, _, report) = measured(&home, &["--stock", "50", "--buyers", "5000"]);
+    let (code, printed, _, report) = measured(&home, &["--stock", "50", "--buyers", "5000", "--listeners", "20"]);
     assert_eq!(code, Some(0), "{printed}");
     is_right(&report);
     assert_eq!((number(&report, "/outcomes/won"), &report["run"]["loop"]), (50, &json!("closed")));
     assert_eq!(report["latency_us"]["since"], "sent");
+    assert!(number(&report, "/outcomes/frames_heard") >= 20 && number(&report, "/outcomes/streams_lost") == 0);
     assert!(report["cpu_us_per_attempt"]["server"].as_f64() > Some(0.0), "{report:#}");
     assert!(printed.contains("KEPT") && printed.contains("sold_out"), "{printed}");
     let left: Vec<_> =

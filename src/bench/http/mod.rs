@@ -8,11 +8,13 @@
 mod caller;
 pub mod crowd;
 mod funnel;
+mod listeners;
 pub mod machine;
 pub mod ramp;
 mod request;
 mod run;
 mod schedule;
+mod server;
 mod told;
 
 #[cfg(all(test, not(doorbuster_loom)))]
@@ -20,43 +22,33 @@ mod tests;
 
 use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::path::PathBuf;
+use std::time::Duration;
 
-use anyhow::Context as _;
 use serde_json::Value;
-use tempfile::TempDir;
 
 use self::caller::{Board, Plan};
 use self::crowd::{Behaviour, Crowd};
+use self::listeners::Listeners;
 use self::machine::Machine;
-use self::request::{Identity, Request};
+use self::request::Request;
 use self::run::{Course, Ran};
 use self::schedule::Pace;
-use self::told::{Ending, Endings, Told};
+use self::server::{Server, raise_file_limit};
+use self::told::{Endings, Told};
 use super::report::{self, Cpu, HttpReport, Latency, Moment, Outcomes, Program, RunTerms};
-use crate::client::{Passes, Secret};
-use crate::clock::Clock;
 use crate::funnel::Layer;
-use crate::ids::{BuyerRef, SaleId, Sku};
+use crate::ids::{SaleId, Sku};
 use crate::order::Ack;
-use crate::rig::child::{Child, Layout};
-use crate::rig::judge::{Expected, Verdict, judge};
+use crate::rig::child::Child;
+use crate::rig::judge::Verdict;
 
 /// The sale of a server of our own.
 pub const SALE: &str = "launch";
 /// What is sold there.
 pub const SKU: &str = "sneaker-42";
-/// The header that says who somebody is, where a gateway does.
-const BUYER_HEADER: &str = "buyer-id";
-/// From the server's start to the bell: for all clients to be connected.
-const UNTIL_BELL: Duration = Duration::from_secs(3);
-/// After the sale's opening instant by the wall clock, so that nobody is too early by a clock's grain.
-const AFTER_OPENING: Duration = Duration::from_millis(20);
 /// In this span everybody comes, when the bell rings.
 const BELL: Duration = Duration::from_millis(100);
-/// Longer than any run.
-const PASS_TTL: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// How buyers show who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -128,6 +120,8 @@ pub struct HttpTerms {
     pub limit_per_buyer: u32,
     /// Units in each attempt.
     pub quantity: u32,
+    /// Open event streams of people who only look.
+    pub listeners: usize,
     /// How they show who they are.
     pub proof: Proof,
     /// What has happened before they are told yes.
@@ -140,15 +134,10 @@ pub struct HttpTerms {
     pub data_dir: Option<PathBuf>,
 }
 
-/// The server that is measured.
-#[derive(Debug)]
-struct Server {
-    child: Option<Child>,
-    shop: SocketAddr,
-    /// When its doors open.
-    bell: Option<Instant>,
-    data_dir: Option<PathBuf>,
-    _dir: Option<TempDir>,
+impl HttpTerms {
+    fn sale(&self) -> &str {
+        self.target.as_ref().map_or(SALE, |target| target.sale.as_str())
+    }
 }
 
 /// Now and then: how long it has been, and attempts, won, sold out, limited, refused, failed and given up.
@@ -168,10 +157,14 @@ pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpRep
         (_, None) => Pace::Closed,
     };
     let course = course(terms, &server, pace);
+    let listeners = Listeners::open(server.shop, terms.sale(), terms.listeners)?;
     let ran = run::run(&plan, course, look)?;
+    let heard = listeners.close();
     let funnel = server.child.as_ref().map(|child| funnel::settled(child, ran.told.acks.len())).transpose()?;
     let verdict = server.close(terms, &ran.told)?;
-    Ok(report(terms, pace, ran, funnel, verdict))
+    let mut report = report(terms, pace, ran, funnel, verdict);
+    (report.outcomes.frames_heard, report.outcomes.streams_lost) = (heard.frames, heard.lost);
+    Ok(report)
 }
 
 /// Finds the highest rate that holds.
@@ -205,74 +198,11 @@ fn course(terms: &HttpTerms, server: &Server, pace: Pace) -> Course {
 
 fn plan(terms: &HttpTerms, server: &Server) -> anyhow::Result<Plan> {
     let crowd = Crowd { behaviour: terms.crowd, buyers: terms.buyers };
-    let (sale, sku) = match &terms.target {
-        Some(target) => (target.sale.as_str(), target.sku.as_str()),
-        None => (SALE, SKU),
-    };
-    let identity = match (terms.proof, &server.data_dir) {
-        (Proof::Header, _) => Identity::Header(BUYER_HEADER.into()),
-        (Proof::Pass, Some(data_dir)) => Identity::Passes(passes(data_dir, sale, crowd)?),
-        (Proof::Pass, None) => anyhow::bail!("passes of another server take its key: name its --data-dir"),
-    };
+    let sale = terms.sale();
+    let sku = terms.target.as_ref().map_or(SKU, |target| target.sku.as_str());
+    let identity = server.identity(terms, crowd)?;
     let request = Request::new(server.shop, sale, sku, terms.quantity, identity);
     Ok(Plan { shop: server.shop, request, crowd, units: terms.quantity, board: Board::default() })
-}
-
-/// Everybody's pass, signed with the server's own key.
-fn passes(data_dir: &Path, sale: &str, crowd: Crowd) -> anyhow::Result<Vec<String>> {
-    let passes = Passes::new(&Secret::load(data_dir)?);
-    let sale = SaleId::parse(sale)?;
-    let expires_at = Clock::system().now().wall.after(PASS_TTL);
-    let mint = |buyer| {
-        let name = format!("b-{buyer}");
-        Ok(passes.mint(&sale, BuyerRef::parse(name.as_bytes())?, expires_at).token)
-    };
-    (0..crowd.numbers()).map(mint).collect()
-}
-
-impl Server {
-    fn open(terms: &HttpTerms) -> anyhow::Result<Self> {
-        if let Some(target) = &terms.target {
-            let data_dir = terms.data_dir.clone();
-            return Ok(Self { child: None, shop: target.shop, bell: None, data_dir, _dir: None });
-        }
-        let place = terms.data_dir.clone().unwrap_or_else(|| PathBuf::from("."));
-        let dir = tempfile::Builder::new().prefix("doorbuster-bench-").tempdir_in(&place);
-        let dir = dir.with_context(|| format!("{} can't be written", place.display()))?;
-        let path = std::path::absolute(dir.path())?;
-        let opening = (terms.crowd == Behaviour::Bell).then(|| Clock::system().now().wall.after(UNTIL_BELL));
-        let bell = opening.map(|_| Instant::now() + UNTIL_BELL + AFTER_OPENING);
-        let identity = match terms.proof {
-            Proof::Header => format!("[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n"),
-            Proof::Pass => String::new(),
-        };
-        let layout = Layout {
-            sale: SALE,
-            sku: SKU,
-            stock: terms.stock,
-            limit_per_buyer: terms.limit_per_buyer,
-            opens_at: opening,
-            server: format!("threads = {}\n", terms.server_threads),
-            sections: format!("ack = \"{}\"\n{identity}", terms.ack.word()),
-        };
-        let child = Child::start(&path, &layout)?;
-        let data_dir = Some(Child::data(&path));
-        Ok(Self { shop: child.shop()?, child: Some(child), bell, data_dir, _dir: Some(dir) })
-    }
-
-    /// Ends it where it is ours, and judges its ledger where that can be read.
-    fn close(&mut self, terms: &HttpTerms, told: &Told) -> anyhow::Result<Option<Verdict>> {
-        if let Some(child) = &mut self.child {
-            child.stop()?;
-        }
-        let Some(data_dir) = &self.data_dir else { return Ok(None) };
-        // What a running server sold before we came isn't known to be unsold.
-        let expected = Expected {
-            limit_per_buyer: terms.limit_per_buyer,
-            refused_units: told.count(Ending::SoldOut) * u64::from(terms.quantity),
-        };
-        judge(data_dir, &told.acks, expected).map(Some)
-    }
 }
 
 fn report(terms: &HttpTerms, pace: Pace, ran: Ran, funnel: Option<Value>, verdict: Option<Verdict>) -> HttpReport {
@@ -322,15 +252,10 @@ fn outcomes(told: Told) -> Outcomes {
         abandoned,
         unsent: told.unsent,
         won_by_bots: told.won_by_bots,
+        frames_heard: 0,
+        streams_lost: 0,
         layers: Layer::ALL.into_iter().zip(told.layers).collect(),
         refusals: told.refused,
         failures: told.failed,
     }
-}
-
-/// Ten thousand connections are ten thousand files. Where it isn't allowed, connecting says so.
-fn raise_file_limit() {
-    let resource = rustix::process::Resource::Nofile;
-    let limit = rustix::process::getrlimit(resource);
-    let _ = rustix::process::setrlimit(resource, rustix::process::Rlimit { current: limit.maximum, ..limit });
 }

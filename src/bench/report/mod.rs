@@ -83,6 +83,8 @@ pub struct RunTerms {
     pub threads: usize,
     /// Connections of all of them.
     pub connections: usize,
+    /// Event streams that were open beside.
+    pub listeners: usize,
     /// Another server's address.
     pub target: Option<String>,
 }
@@ -104,6 +106,7 @@ impl RunTerms {
             server_threads: is_ours.then_some(terms.server_threads),
             threads: terms.threads.get(),
             connections: terms.connections.get(),
+            listeners: terms.listeners,
             target: terms.target.as_ref().map(|target| target.shop.to_string()),
         }
     }
@@ -130,6 +133,10 @@ pub struct Outcomes {
     pub unsent: u64,
     /// Of the won: those of bots.
     pub won_by_bots: u64,
+    /// What those heard who only looked.
+    pub frames_heard: u64,
+    /// Event streams that the server ended.
+    pub streams_lost: u64,
     /// All noes, by their code.
     pub refusals: BTreeMap<String, u64>,
     /// All faults, by their code or what went wrong on the wire.

@@ -59,6 +59,11 @@ fn funnel(text: &mut String, report: &HttpReport) {
         let share = 100.0 * outcomes.won_by_bots as f64 / outcomes.won.max(1) as f64;
         let _ = writeln!(text, "  bots got {} of them: {share:.0} %", grouped(outcomes.won_by_bots));
     }
+    if report.run.listeners > 0 {
+        let [listeners, frames, lost] =
+            [report.run.listeners as u64, outcomes.frames_heard, outcomes.streams_lost].map(grouped);
+        let _ = writeln!(text, "  {listeners} looked on and heard {frames} frames; {lost} streams were lost");
+    }
     text.push('\n');
 }
 

@@ -85,6 +85,7 @@ fn terms(args: &HttpArgs) -> Result<HttpTerms, anyhow::Error> {
         stock: args.stock,
         limit_per_buyer: args.limit,
         quantity: args.quantity,
+        listeners: args.listeners as usize,
         proof: args.identity,
         ack: match args.ack {
             Promise::Memory => Ack::Memory,

@@ -1,0 +1,110 @@
+//! Who only looks: event streams that are open beside the attempts.
+//!
+//! One thread reads whatever comes, and counts it.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use rustix::event::Timespec;
+use rustix::event::epoll::{self, EventData, EventFlags};
+
+/// How often the end is looked for.
+const TICK: Duration = Duration::from_millis(100);
+/// For a connection on this machine.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Several frames.
+const READ_BYTES: usize = 4 * 1024;
+
+/// Open streams, and what they heard.
+#[derive(Debug)]
+pub(super) struct Listeners {
+    thread: Option<JoinHandle<()>>,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_over: AtomicBool,
+    /// Reads that brought something.
+    frames: AtomicU64,
+    /// Streams that the server ended.
+    lost: AtomicU64,
+}
+
+/// What came of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Heard {
+    pub(super) frames: u64,
+    pub(super) lost: u64,
+}
+
+impl Listeners {
+    /// Opens so many streams of a sale.
+    pub(super) fn open(shop: SocketAddr, sale: &str, count: usize) -> anyhow::Result<Self> {
+        let request = format!("GET /v1/sales/{sale}/events HTTP/1.1\r\nHost: {shop}\r\n\r\n");
+        let epoll = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let mut streams = Vec::with_capacity(count);
+        for index in 0..count {
+            let mut stream = TcpStream::connect_timeout(&shop, CONNECT)?;
+            stream.write_all(request.as_bytes())?;
+            stream.set_nonblocking(true)?;
+            epoll::add(&epoll, &stream, EventData::new_u64(index as u64), EventFlags::IN)?;
+            streams.push(Some(stream));
+        }
+        let state = Arc::new(State::default());
+        let shared = Arc::clone(&state);
+        let thread = thread::Builder::new().name("listeners".into()).spawn(move || listen(&epoll, streams, &shared))?;
+        Ok(Self { thread: Some(thread), state })
+    }
+
+    /// Hangs up.
+    pub(super) fn close(mut self) -> Heard {
+        self.end();
+        // Relaxed here and below: the thread has been joined, and counts order nothing.
+        Heard { frames: self.state.frames.load(Ordering::Relaxed), lost: self.state.lost.load(Ordering::Relaxed) }
+    }
+
+    fn end(&mut self) {
+        self.state.is_over.store(true, Ordering::Relaxed);
+        // One that has panicked has been heard on stderr.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+impl Drop for Listeners {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, state: &State) {
+    let mut events = Vec::with_capacity(streams.len().max(1));
+    let mut bytes = [0; READ_BYTES];
+    let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
+    while !state.is_over.load(Ordering::Relaxed) {
+        events.clear();
+        if epoll::wait(epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).is_err() {
+            continue;
+        }
+        for event in &events {
+            // What was put in were indices.
+            let Some(stream) = usize::try_from(event.data.u64()).ok().and_then(|index| streams.get_mut(index)) else {
+                continue;
+            };
+            match stream.as_mut().map(|stream| stream.read(&mut bytes)) {
+                Some(Ok(1..)) => _ = state.frames.fetch_add(1, Ordering::Relaxed),
+                Some(Err(fault)) if matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                None => {}
+                Some(_) => {
+                    *stream = None;
+                    state.lost.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
