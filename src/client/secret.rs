@@ -59,6 +59,14 @@ pub enum SecretError {
         /// Why it failed.
         source: io::Error,
     },
+    /// The disk failed to sync it: nothing that it says now can be believed.
+    #[error("the disk cannot be trusted: {path} can't be synced")]
+    Unsynced {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
     /// The operating system has no randomness to make a secret of.
     #[error("no randomness from the operating system: {0}")]
     Random(getrandom::Error),
@@ -123,10 +131,7 @@ impl Secret {
         match Self::load(data_dir) {
             Err(SecretError::Missing(path)) => {
                 let secret = Self::fresh()?;
-                match secret.store(data_dir, &path) {
-                    Ok(()) => Ok(secret),
-                    Err(source) => Err(SecretError::Io { path, action: "store", source }),
-                }
+                secret.store(data_dir, &path).map(|()| secret)
             }
             loaded => loaded,
         }
@@ -134,18 +139,21 @@ impl Secret {
 
     /// Whole or not at all, also when the power fails: passes signed with a secret that is gone after a restart would
     /// all be void in the middle of a sale.
-    fn store(&self, data_dir: &Path, path: &Path) -> io::Result<()> {
+    fn store(&self, data_dir: &Path, path: &Path) -> Result<(), SecretError> {
+        let unstored = |source| SecretError::Io { path: path.into(), action: "store", source };
+        let unsynced = |source| SecretError::Unsynced { path: path.into(), source };
         let unfinished = path.with_extension("key.new");
         // A start that was cut short may have left one, with whatever mode and length.
         match std::fs::remove_file(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(unstored(error)),
             _ => {}
         }
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&unfinished)?;
-        file.write_all(&self.0)?;
-        file.sync_all()?;
-        std::fs::rename(&unfinished, path)?;
-        File::open(data_dir)?.sync_all()
+        let mut new = OpenOptions::new();
+        let mut file = new.write(true).create_new(true).mode(0o600).open(&unfinished).map_err(unstored)?;
+        file.write_all(&self.0).map_err(unstored)?;
+        file.sync_all().map_err(unsynced)?;
+        std::fs::rename(&unfinished, path).map_err(unstored)?;
+        File::open(data_dir).map_err(unstored)?.sync_all().map_err(unsynced)
     }
 
     /// The key for one purpose. `salt` makes one that lives as long as the salt does.

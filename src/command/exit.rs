@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::client::SecretError;
 use crate::config::ConfigErrors;
 use crate::ledger::LedgerFault;
 use crate::ledger::audit::AuditFault;
@@ -26,6 +27,8 @@ impl Exit {
     pub const DATA: Self = Self(65);
     /// The data directory is in use, or has what mustn't be there.
     pub const IN_USE: Self = Self(73);
+    /// The disk or file system cannot be trusted.
+    pub const DISK: Self = Self(74);
     /// Bad configuration.
     pub const CONFIG: Self = Self(78);
     /// A measured figure is what it mustn't be.
@@ -44,6 +47,9 @@ impl Exit {
         }
         if let Some(fault) = fault.downcast_ref::<LedgerFault>() {
             return Some(Self(fault.exit_code()));
+        }
+        if let Some(SecretError::Unsynced { .. }) = fault.downcast_ref() {
+            return Some(Self::DISK);
         }
         if let Some(fault) = fault.downcast_ref::<PostgresFault>() {
             return Some(of_postgres(fault));

@@ -23,7 +23,7 @@ use crate::door::{self, Office, Shop, Workers};
 use crate::funnel::Funnel;
 use crate::holds;
 use crate::keeper::{Keeper, Unchanged};
-use crate::ledger::{LedgerState, OpenLedger};
+use crate::ledger::{Breakage, LedgerFault, LedgerState, OpenLedger};
 use crate::messages::Courier;
 use crate::offer::Offer;
 use crate::postgres::Shipper;
@@ -116,7 +116,9 @@ impl House {
         courier.serve(wiring::endpoints(&config)?).await?;
         let courier = Arc::new(courier);
         let shipper = wiring::shipper(&config, &funnel, &clock)?;
-        declare(&keeper, &funnel, &config.offers).await?;
+        let declared = declare(&keeper, &funnel, &config.offers).await;
+        // What broke there is what stopped it.
+        declared.map_err(|error| breakage(&funnel).map_or(error, |broken| LedgerFault::Broken(broken).into()))?;
         let readiness = Arc::new(Readiness::default());
         let shop = Arc::new(wiring::shop(
             &config,
@@ -204,10 +206,7 @@ impl House {
             closed = work => closed?,
             second = heed => return Ok(Exit(second.exit_code())),
         }
-        Ok(match self.funnel.ledger.health().state {
-            LedgerState::Broken(breakage) => Exit(breakage.exit_code()),
-            LedgerState::Writing | LedgerState::Refusing { .. } => Exit::OK,
-        })
+        Ok(breakage(&self.funnel).map_or(Exit::OK, |breakage| Exit(breakage.exit_code())))
     }
 
     fn office(&self) -> Office {
@@ -218,6 +217,14 @@ impl House {
             Arc::clone(&self.readiness),
             self.shipper.clone(),
         )
+    }
+}
+
+/// What has broken the ledger; none where it is well.
+fn breakage(funnel: &Funnel) -> Option<Breakage> {
+    match funnel.ledger.health().state {
+        LedgerState::Broken(breakage) => Some(breakage),
+        LedgerState::Writing | LedgerState::Refusing { .. } => None,
     }
 }
 

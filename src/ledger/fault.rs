@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use rusqlite::{Error as SqliteError, ErrorCode, ffi};
 
+use super::health::Breakage;
+
 /// Why there is no ledger.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerFault {
@@ -35,6 +37,17 @@ pub enum LedgerFault {
         /// What SQLite says.
         source: SqliteError,
     },
+    /// The same, of a file or directory that isn't SQLite's to sync.
+    #[error("the disk cannot be trusted: {} can't be synced: {source}", .path.display())]
+    Unsynced {
+        /// The file or directory.
+        path: PathBuf,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// It broke while the first events of this run were written.
+    #[error("the ledger broke while the shop was being opened: the next start finds out what is written")]
+    Broken(Breakage),
     /// A file that isn't a ledger, or one of a newer doorbuster.
     #[error("{} is no ledger that this doorbuster knows: {why}", .file.display())]
     UnknownSchema {
@@ -91,7 +104,8 @@ impl LedgerFault {
         match self {
             Self::UnknownSchema { .. } | Self::Corrupt { .. } => 65,
             Self::InUse { .. } => 73,
-            Self::FileSystem { .. } | Self::Disk { .. } => 74,
+            Self::FileSystem { .. } | Self::Disk { .. } | Self::Unsynced { .. } => 74,
+            Self::Broken(breakage) => breakage.exit_code(),
             Self::OldSqlite { .. } | Self::Sqlite { .. } | Self::Io { .. } | Self::Thread(_) => 1,
         }
     }

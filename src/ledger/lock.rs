@@ -40,7 +40,8 @@ impl DirLock {
 
 /// Makes sure that a directory's entries are on disk.
 pub(super) fn sync_dir(dir: &Path) -> Result<(), LedgerFault> {
-    File::open(dir).and_then(|dir| dir.sync_all()).map_err(LedgerFault::about(dir))
+    let entries = File::open(dir).map_err(LedgerFault::about(dir))?;
+    entries.sync_all().map_err(|source| LedgerFault::Unsynced { path: dir.to_path_buf(), source })
 }
 
 fn check_file_system(dir: &Path) -> Result<(), LedgerFault> {

@@ -104,7 +104,7 @@ fn is_new(connection: &Connection, file: &Path) -> Result<bool, LedgerFault> {
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {
     connection.set_prepared_statement_cache_capacity(32);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    log_ahead(connection)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // Only macOS has these: there fsync alone leaves data in the disk's cache.
     connection.pragma_update(None, "fullfsync", true)?;
@@ -115,6 +115,15 @@ fn configure(connection: &Connection) -> rusqlite::Result<()> {
     // Pages of somebody else's making are checked before they are believed.
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "trusted_schema", false)
+}
+
+/// To the statement's end: it has its row before it is committed, and who stops there doesn't hear of a failed sync. Nor
+/// would reading it back tell: SQLite then says "wal" of a file that isn't.
+fn log_ahead(connection: &Connection) -> rusqlite::Result<()> {
+    let mut statement = connection.prepare("PRAGMA journal_mode = WAL")?;
+    let mut rows = statement.query([])?;
+    while rows.next()?.is_some() {}
+    Ok(())
 }
 
 fn read_back(connection: &Connection) -> Result<(), LedgerFault> {

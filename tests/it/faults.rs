@@ -1,7 +1,7 @@
 //! The disk says no: whichever of its operations fails, whoever was told *yes* has his order, and nobody has two.
 //!
 //! One operation of the real shop fails by strace: the first, the second, and so on through a start and some sales, on a
-//! shop that is new and on one that crashed. Files that mayn't grow beyond some length make writes stop in their middle.
+//! shop that is new, on one that crashed and on one that was closed. Files that mayn't grow beyond some length make writes stop in their middle.
 //! Afterwards the shop is opened on a disk that is well again, every buyer asks once more under his key, and the ledger is
 //! proved.
 //!
@@ -72,6 +72,16 @@ impl Fault {
     }
 }
 
+/// What the shop was before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    Nothing,
+    /// Its log isn't in its file yet: opening it writes most.
+    Crashed,
+    /// Opening it writes nearly nothing: what fails is a sale's.
+    Closed,
+}
+
 /// What became of the shop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum End {
@@ -88,15 +98,15 @@ fn attempt(buyer: usize) -> Request {
     Request::attempt(SALE, SKU).buyer(&format!("b-{buyer}")).key("k")
 }
 
-fn new_shop() -> Home {
-    Home::with(&Plan::gateway().sale(Sale::of(SALE, 1_000)).text())
-}
-
-/// A shop with a log that isn't in its file yet.
-fn crashed_shop() -> (Home, Vec<String>) {
-    let shop = Shop::open_at(new_shop());
+/// A shop, and what buyers were told in it before.
+fn shop_that_was(before: Before) -> (Home, Vec<String>) {
+    let home = Home::with(&Plan::gateway().sale(Sale::of(SALE, 1_000)).text());
+    if before == Before::Nothing {
+        return (home, Vec::new());
+    }
+    let shop = Shop::open_at(home);
     let order = won(&shop.ask(&Request::attempt(SALE, SKU).buyer("before")));
-    (shop.kill(), vec![order])
+    (if before == Before::Crashed { shop.kill() } else { shop.close() }, vec![order])
 }
 
 /// The disk takes nothing for now, or it took nothing when the sale was to open, which is tried again.
@@ -156,40 +166,41 @@ fn is_allowed(fault: Fault, end: End) -> bool {
     }
 }
 
-fn try_fault(fault: Fault, nth: usize, is_new: bool) -> End {
-    let (home, mut acks) = if is_new { (new_shop(), Vec::new()) } else { crashed_shop() };
+fn try_fault(fault: Fault, nth: usize, before: Before) -> End {
+    let (home, mut acks) = shop_that_was(before);
     let orders = BUYERS + acks.len();
     let (home, end) = suffer(home, fault, nth, &mut acks);
-    assert!(is_allowed(fault, end), "{fault:?} {nth}, new {is_new}: {end:?}");
+    assert!(is_allowed(fault, end), "{fault:?} {nth}, {before:?} before: {end:?}");
     let shop = Shop::open_at(home);
     let again: Vec<_> = (0..BUYERS).map(|buyer| won(&shop.ask(&attempt(buyer)))).collect();
     let told = &acks[orders - BUYERS..];
-    assert_eq!(told, &again[..told.len()], "{fault:?} {nth}, new {is_new}: a buyer has another order now");
+    assert_eq!(told, &again[..told.len()], "{fault:?} {nth}, {before:?} before: a buyer has another order now");
     let home = shop.close();
     acks.truncate(orders - BUYERS);
     acks.extend(again);
     let (code, report) = home.audit_with_acks(&acks);
     let is_ok = code == Some(0) && report["ok"] == true && report["orders"] == orders;
-    assert!(is_ok, "{fault:?} {nth}, new {is_new}: {report:#}");
+    assert!(is_ok, "{fault:?} {nth}, {before:?} before: {report:#}");
     end
 }
 
 #[test]
 #[ignore = "needs strace: tests/run"]
 fn whichever_operation_of_the_disk_fails_nobody_loses_what_he_was_told_and_nobody_has_two() {
+    const BEFORE: [Before; 3] = [Before::Nothing, Before::Crashed, Before::Closed];
     let all: Vec<_> = Fault::ALL
         .into_iter()
-        .flat_map(|(fault, count)| (1..=count).flat_map(move |nth| [(fault, nth, true), (fault, nth, false)]))
+        .flat_map(|(fault, count)| (1..=count).flat_map(move |nth| BEFORE.map(|before| (fault, nth, before))))
         .collect();
     let count = match std::env::var("DOORBUSTER_TEST_FAULTS").as_deref() {
-        Err(_) => 24,
+        Err(_) => 25,
         Ok("all") => all.len(),
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("DOORBUSTER_TEST_FAULTS={text} is no number")),
     };
     let mut ends: BTreeMap<(Fault, End), usize> = BTreeMap::new();
     for number in 0..count {
-        let (fault, nth, is_new) = all[number * all.len() / count];
-        *ends.entry((fault, try_fault(fault, nth, is_new))).or_default() += 1;
+        let (fault, nth, before) = all[number * all.len() / count];
+        *ends.entry((fault, try_fault(fault, nth, before))).or_default() += 1;
     }
     for ((fault, end), count) in &ends {
         eprintln!("{fault:?}: {end:?} {count} times");
