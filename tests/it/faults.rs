@@ -5,7 +5,7 @@
 //! Afterwards the shop is opened on a disk that is well again, every buyer asks once more under his key, and the ledger is
 //! proved.
 //!
-//! `DOORBUSTER_TEST_FAULTS` says how many of them are tried, spread evenly over all there are; `all` tries all.
+//! `DOORBUSTER_TEST_DISK_FAULTS` says how many of them are tried, spread evenly over all there are; `all` tries all.
 
 use std::collections::BTreeMap;
 use std::process::Command;
@@ -192,10 +192,10 @@ fn whichever_operation_of_the_disk_fails_nobody_loses_what_he_was_told_and_nobod
         .into_iter()
         .flat_map(|(fault, count)| (1..=count).flat_map(move |nth| BEFORE.map(|before| (fault, nth, before))))
         .collect();
-    let count = match std::env::var("DOORBUSTER_TEST_FAULTS").as_deref() {
+    let count = match std::env::var("DOORBUSTER_TEST_DISK_FAULTS").as_deref() {
         Err(_) => 25,
         Ok("all") => all.len(),
-        Ok(text) => text.parse().unwrap_or_else(|_| panic!("DOORBUSTER_TEST_FAULTS={text} is no number")),
+        Ok(text) => text.parse().unwrap_or_else(|_| panic!("DOORBUSTER_TEST_DISK_FAULTS={text} is no number")),
     };
     let mut ends: BTreeMap<(Fault, End), usize> = BTreeMap::new();
     for number in 0..count {
