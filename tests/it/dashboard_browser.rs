@@ -48,7 +48,7 @@ impl Chromium {
         search.send_keys(text.to_owned() + Key::Enter).await.expect("it can be filled");
     }
 
-    async fn come_in(&self, shop: &Shop) {
+    pub(crate) async fn come_in(&self, shop: &Shop) {
         self.go(&url(shop)).await;
         self.fill("password", ADMIN_TOKEN).await;
         self.press_on("Come in").await;

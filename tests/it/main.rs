@@ -31,6 +31,7 @@ mod people;
 mod pg_proxy;
 mod pg_server;
 mod pg_tls;
+mod pictures;
 mod plan;
 mod postgres;
 mod power;

@@ -42,6 +42,10 @@ impl Sale {
         self
     }
 
+    pub(crate) fn titled(self, title: &str) -> Self {
+        self.with("title", title)
+    }
+
     pub(crate) fn limit(self, units: u32) -> Self {
         self.with("limit_per_buyer", i64::from(units))
     }
