@@ -45,6 +45,9 @@ pub struct EngineArgs {
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// End with 99 if this is so of the slowest line: 'rate < 1000000 or p99.9 > 50us'
+    #[arg(long, value_name = "EXPR")]
+    pub fail_if: Option<Threshold>,
 }
 
 /// Flags of `bench ledger`.
@@ -59,6 +62,9 @@ pub struct LedgerArgs {
     /// Also write the figures to this file, as JSON
     #[arg(long, value_name = "FILE")]
     pub json: Option<PathBuf>,
+    /// End with 99 if this is so of the fastest size: 'rate < 100000 or p99 > 50ms'
+    #[arg(long, value_name = "EXPR")]
+    pub fail_if: Option<Threshold>,
 }
 
 /// Flags of `bench http`.

@@ -54,6 +54,18 @@ fn the_ledger_is_measured_beside_its_disk_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_figure_that_must_not_be_is_99() {
+    let home = Home::empty();
+    let dir = home.path().display().to_string();
+    let engine = ["bench", "engine", "--seconds", "0.01", "--threads", "1", "--buyers", "10", "--fail-if"];
+    let ledger = ["bench", "ledger", "--seconds", "0.01", "--data-dir", &dir, "--fail-if"];
+    for words in [&engine[..], &ledger[..]] {
+        let code = |expression| home.run(&[words, &[expression]].concat()).status.code();
+        assert_eq!([code("rate > 0 and p50 < 60s"), code("rate < 1")], [Some(99), Some(0)], "{words:?}");
+    }
+}
+
+#[test]
 fn a_span_that_is_no_number_of_seconds_is_refused_with_what_would_be_right() {
     let output = Home::empty().run(&["bench", "engine", "--seconds", "soon"]);
     assert_eq!(output.status.code(), Some(2));

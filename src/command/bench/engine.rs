@@ -5,9 +5,10 @@ use std::num::NonZeroUsize;
 
 use serde_json::json;
 
+use super::{held_against, write_json};
 use crate::bench::engine::{EngineFigures, EngineTerms, Mix, measure};
 use crate::cli::bench::EngineArgs;
-use crate::command::print;
+use crate::command::{Exit, print};
 
 /// A crowd that fits every cache.
 const FEW: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
@@ -16,7 +17,7 @@ const FEW: NonZeroUsize = NonZeroUsize::new(1_000).unwrap();
 ///
 /// # Errors
 /// Where threads can't be started, or the figures can't be written.
-pub(super) fn run(args: &EngineArgs) -> Result<(), anyhow::Error> {
+pub(super) fn run(args: &EngineArgs) -> Result<Exit, anyhow::Error> {
     let cores = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let threads = args.threads.unwrap_or(cores);
     print("attempts decided in process: limits, sale, stock, the hand-over to the ledger; no sockets, no disk\n\n")?;
@@ -38,10 +39,17 @@ pub(super) fn run(args: &EngineArgs) -> Result<(), anyhow::Error> {
     }
     let clock_ns = all.first().map_or(0, |figures| figures.clock_ns);
     print(&format!("\nns/decision is of one thread; in the percentiles are {clock_ns} ns of looking at the clock\n"))?;
-    match &args.json {
-        Some(path) => super::write_json(path, &json!({ "engine": all })),
-        None => Ok(()),
+    if let Some(path) = &args.json {
+        write_json(path, &json!({ "engine": all }))?;
     }
+    held_against(args.fail_if.as_ref(), &worst(&all))
+}
+
+/// Of all lines the lowest rate, and the longest decisions in microseconds.
+fn worst(all: &[EngineFigures]) -> [(&'static str, f64); 3] {
+    let longest = |ns: fn(&EngineFigures) -> u64| all.iter().map(ns).max().map_or(f64::NAN, |ns| ns as f64 / 1e3);
+    let rate = all.iter().map(|of| of.decisions_per_s).reduce(f64::min).unwrap_or(f64::NAN);
+    [("rate", rate), ("p50", longest(|of| of.p50_ns)), ("p99.9", longest(|of| of.p999_ns))]
 }
 
 /// 1, 2, 4 … and the most.

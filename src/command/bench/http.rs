@@ -3,7 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use super::{write, write_json};
+use super::{held_against, write, write_json};
 use crate::bench::http::crowd::Behaviour;
 use crate::bench::http::ramp::{RampTerms, Step};
 use crate::bench::http::{HttpTerms, SALE, SKU, Target, climb, measure};
@@ -52,13 +52,7 @@ fn verdict(args: &HttpArgs, report: &HttpReport) -> Result<Exit, anyhow::Error> 
     if !report.is_ok() {
         return Ok(Exit::FAILURE);
     }
-    match &args.fail_if {
-        Some(threshold) if threshold.is_missed(&report.figures()) => {
-            print(&format!("\n  MISSED: {}\n", threshold.text()))?;
-            Ok(Exit::MISSED)
-        }
-        _ => Ok(Exit::OK),
-    }
+    held_against(args.fail_if.as_ref(), &report.figures())
 }
 
 fn terms(args: &HttpArgs) -> Result<HttpTerms, anyhow::Error> {

@@ -3,15 +3,16 @@
 use anyhow::Context;
 use serde_json::json;
 
+use super::{held_against, write_json};
 use crate::bench::ledger::{BATCHES, measure, measure_disk};
 use crate::cli::bench::LedgerArgs;
-use crate::command::print;
+use crate::command::{Exit, print};
 
 /// Prints what the disk does by itself, and a line for each size of a commit.
 ///
 /// # Errors
 /// Where the directory can't be written, or the figures can't.
-pub(super) fn run(args: &LedgerArgs) -> Result<(), anyhow::Error> {
+pub(super) fn run(args: &LedgerArgs) -> Result<Exit, anyhow::Error> {
     let dir = tempfile::Builder::new().prefix("doorbuster-bench-").tempdir_in(&args.data_dir);
     let dir = dir.with_context(|| format!("{} can't be written", args.data_dir.display()))?;
     let disk = measure_disk(dir.path(), args.seconds)?;
@@ -30,8 +31,13 @@ pub(super) fn run(args: &LedgerArgs) -> Result<(), anyhow::Error> {
         ))?;
         all.push(figures);
     }
-    match &args.json {
-        Some(path) => super::write_json(path, &json!({ "disk": disk, "ledger": all })),
-        None => Ok(()),
+    if let Some(path) = &args.json {
+        write_json(path, &json!({ "disk": disk, "ledger": all }))?;
     }
+    let fastest = all.iter().max_by(|a, b| a.orders_per_s.total_cmp(&b.orders_per_s));
+    let figures = fastest.map(|of| {
+        let [p50, p99, max] = [of.commit.p50_us, of.commit.p99_us, of.commit.max_us].map(|us| us as f64);
+        [("rate", of.orders_per_s), ("p50", p50), ("p99", p99), ("max", max)]
+    });
+    held_against(args.fail_if.as_ref(), figures.as_ref().map_or(&[], |figures| figures))
 }

@@ -11,7 +11,8 @@ use std::path::Path;
 use anyhow::Context;
 use serde::Serialize;
 
-use super::Exit;
+use super::{Exit, print};
+use crate::bench::report::Threshold;
 use crate::cli::bench::BenchCommand;
 
 /// Measures what was asked for.
@@ -20,10 +21,21 @@ use crate::cli::bench::BenchCommand;
 /// Where it can't be measured.
 pub fn run(command: &BenchCommand) -> Result<Exit, anyhow::Error> {
     match command {
-        BenchCommand::Engine(args) => engine::run(args).map(|()| Exit::OK),
-        BenchCommand::Ledger(args) => ledger::run(args).map(|()| Exit::OK),
+        BenchCommand::Engine(args) => engine::run(args),
+        BenchCommand::Ledger(args) => ledger::run(args),
         BenchCommand::Http(args) => http::run(args),
         BenchCommand::Compare { a, b } => compare::run(a, b).map(|()| Exit::OK),
+    }
+}
+
+/// [`Exit::MISSED`], and a word on it, where the figures are what they mustn't be.
+fn held_against(threshold: Option<&Threshold>, figures: &[(&str, f64)]) -> Result<Exit, anyhow::Error> {
+    match threshold {
+        Some(threshold) if threshold.is_missed(figures) => {
+            print(&format!("\n  MISSED: {}\n", threshold.text()))?;
+            Ok(Exit::MISSED)
+        }
+        _ => Ok(Exit::OK),
     }
 }
 
