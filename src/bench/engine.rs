@@ -108,6 +108,11 @@ pub struct EngineFigures {
     pub p999_ns: u64,
     /// What the two looks cost by themselves.
     pub clock_ns: u64,
+    /// How often memory was asked for in each attempt; none where nobody counts.
+    pub allocations_per_decision: Option<f64>,
+    /// How long all of them took, in nanoseconds.
+    #[serde(skip)]
+    pub histogram: Histogram<u64>,
 }
 
 /// One attempt, as the door makes it. True where it won.
@@ -241,7 +246,30 @@ pub fn measure(mix: Mix, threads: usize, terms: EngineTerms) -> anyhow::Result<E
         p50_ns: all.value_at_quantile(0.5),
         p999_ns: all.value_at_quantile(0.999),
         clock_ns: clock_ns()?,
+        allocations_per_decision: allocations(mix, &names)?,
+        histogram: all,
     })
+}
+
+/// How often an attempt asks for memory, counted by a test build's allocator: a counting one has no place in a shop.
+#[cfg(feature = "torture")]
+fn allocations(mix: Mix, names: &[BuyerRef<'_>]) -> anyhow::Result<Option<f64>> {
+    let funnel = house::open(mix.shelf()?)?;
+    let (mut crowd, clock) = (Crowd { names, next: 0, count: 0, mix }, Clock::system());
+    let mut come = || (0..CHUNK).filter(|_| crowd.attempt(&funnel, &clock)).count();
+    // Who comes first finds out that nothing is left, and fills tables that stay.
+    come();
+    let counted = allocation_counter::measure(|| {
+        come();
+    })
+    .count_total;
+    funnel.ledger.close();
+    Ok(Some(counted as f64 / CHUNK as f64))
+}
+
+#[cfg(not(feature = "torture"))]
+fn allocations(_: Mix, _: &[BuyerRef<'_>]) -> anyhow::Result<Option<f64>> {
+    Ok(None)
 }
 
 fn median(values: &mut [f64]) -> f64 {

@@ -69,6 +69,9 @@ pub struct BatchFigures {
     pub orders_per_s: f64,
     /// How long a commit took.
     pub commit: Spans,
+    /// All of them, in microseconds.
+    #[serde(skip)]
+    pub histogram: Histogram<u64>,
 }
 
 /// What the disk does by itself.
@@ -192,6 +195,7 @@ pub fn measure(dir: &Path, orders_per_commit: u64, seconds: Duration) -> anyhow:
         orders_per_commit,
         orders_per_s: orders as f64 / sum.as_secs_f64(),
         commit: Spans::of(&histogram),
+        histogram,
     })
 }
 

@@ -42,9 +42,9 @@ pub struct EngineArgs {
     /// Different buyers who come, again and again; a second figure is made with 1,000 if these are more
     #[arg(long, value_name = "N", default_value = "1000000")]
     pub buyers: NonZeroUsize,
-    /// Also write the figures to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// What else is written
+    #[command(flatten)]
+    pub files: BesideFiles,
     /// End with 99 if this is so of the slowest line: 'rate < 1000000 or p99.9 > 50us'
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Option<Threshold>,
@@ -59,12 +59,27 @@ pub struct LedgerArgs {
     /// On which disk: a directory, in which a new one is made and removed
     #[arg(long, value_name = "DIR", default_value = ".")]
     pub data_dir: PathBuf,
-    /// Also write the figures to this file, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub json: Option<PathBuf>,
+    /// What else is written
+    #[command(flatten)]
+    pub files: BesideFiles,
     /// End with 99 if this is so of the fastest size: 'rate < 100000 or p99 > 50ms'
     #[arg(long, value_name = "EXPR")]
     pub fail_if: Option<Threshold>,
+}
+
+/// Where figures that stand beside each other are written as well.
+#[derive(Debug, Clone, Args)]
+pub struct BesideFiles {
+    /// Also write the figures to this file, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
+    /// Also write a page to show around
+    #[arg(long, value_name = "FILE")]
+    pub html: Option<PathBuf>,
+    /// Also write the percentiles, as HdrHistogram's tools read them: a file for each line, named after it (all.hgrm:
+    /// all.sold-out-….hgrm)
+    #[arg(long, value_name = "FILE")]
+    pub hgrm: Option<PathBuf>,
 }
 
 /// Flags of `bench http`.

@@ -54,6 +54,27 @@ fn the_ledger_is_measured_beside_its_disk_and_leaves_nothing_behind() {
 }
 
 #[test]
+fn what_was_measured_is_a_page_and_percentiles_as_well_and_says_where_it_comes_from() {
+    let home = Home::empty();
+    let dir = home.path().display().to_string();
+    let (html, hgrm) = (format!("{dir}/all.html"), format!("{dir}/all.hgrm"));
+    let engine: &[&str] = &["engine", "--seconds", "0.01", "--threads", "1", "--buyers", "10"];
+    let ledger: &[&str] = &["ledger", "--seconds", "0.01", "--data-dir", &dir];
+    for (what, word, file) in [
+        (engine, "sold out, 10 buyers, 1 thread", "all.sold-out-10-buyers-1-thread.hgrm"),
+        (ledger, "1000 orders in a commit", "all.1000-orders-in-a-commit.hgrm"),
+    ] {
+        let (_, figures) = measured(&[what, &["--html", &html, "--hgrm", &hgrm]].concat());
+        assert!(figures["machine"]["cores"].as_u64() > Some(0), "{figures}");
+        assert_eq!(figures["doorbuster"]["version"], env!("CARGO_PKG_VERSION"));
+        let page = std::fs::read_to_string(&html).expect("the page");
+        assert!(page.contains(word) && page.contains("</html>"), "{page}");
+        let percentiles = std::fs::read_to_string(home.path().join(file)).expect("the percentiles");
+        assert!(percentiles.contains("1/(1-Percentile)") && percentiles.contains("#[Max"), "{percentiles}");
+    }
+}
+
+#[test]
 fn a_figure_that_must_not_be_is_99() {
     let home = Home::empty();
     let dir = home.path().display().to_string();

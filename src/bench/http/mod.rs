@@ -30,13 +30,12 @@ use serde_json::Value;
 use self::caller::{Board, Plan};
 use self::crowd::{Behaviour, Crowd};
 use self::listeners::Listeners;
-use self::machine::Machine;
 use self::request::Request;
 use self::run::{Course, Ran};
 use self::schedule::Pace;
 use self::server::{Server, raise_file_limit};
 use self::told::{Endings, Told};
-use super::report::{self, Cpu, HttpReport, Latency, Moment, Outcomes, Program, RunTerms};
+use super::report::{Cpu, HttpReport, Latency, Moment, Origin, Outcomes, RunTerms};
 use crate::funnel::Layer;
 use crate::ids::{SaleId, Sku};
 use crate::order::Ack;
@@ -212,10 +211,7 @@ fn report(terms: &HttpTerms, pace: Pace, ran: Ran, funnel: Option<Value>, verdic
     let cores = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() / ran.took.as_secs_f64().max(1e-9));
     let agreement = funnel::Agreement::between(&ran.told, funnel);
     HttpReport {
-        doorbuster: Program::this(),
-        command: std::env::args().collect(),
-        ended_at: report::now(),
-        machine: Machine::this(),
+        origin: Origin::here(),
         run: RunTerms::of(terms, is_closed),
         took_s: ran.took.as_secs_f64(),
         rate_per_s: ran.rate_per_s(),

@@ -1,9 +1,11 @@
-//! A run as one page: nothing is fetched, nothing runs, it can be mailed.
+//! A run over HTTP as one page.
 
 use std::fmt::Write as _;
 
+use super::page::{conditions, escaped, headline, legend, section, whole};
+use super::percentiles::{Spans, Unit, percentiles};
 use super::plot::{Curve, Mark, linear_marks, logarithmic, plot};
-use super::{HttpReport, Latency, Moment};
+use super::{HttpReport, Moment};
 use crate::bench::http::ramp::Ramp;
 use crate::funnel::Layer;
 use crate::rig::words::{grouped, question, span};
@@ -24,12 +26,7 @@ const ENDINGS: [(&str, &str, Count); 6] = [
 /// The page.
 #[must_use]
 pub fn page(report: &HttpReport) -> String {
-    let style = include_str!("report.css");
-    let title = format!("doorbuster: {} attempts a second", grouped(report.rate_per_s.round() as u64));
-    let mut page = format!(
-        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width\">\n<title>{title}</title>\n<style>\n{style}</style>\n<main>\n"
-    );
+    let mut page = String::new();
     head(&mut page, report);
     section(&mut page, "Floor by floor", &funnel(report));
     if let Some(ramp) = &report.ramp {
@@ -40,14 +37,8 @@ pub fn page(report: &HttpReport) -> String {
     if series.len() > 1 {
         section(&mut page, "Over time", &over_time(series));
     }
-    section(&mut page, "Where and how", &conditions(report));
-    page.push_str("</main>\n</html>\n");
-    page
-}
-
-fn section(page: &mut String, title: &str, body: &str) {
-    // Writing into a string never fails, here and below.
-    let _ = write!(page, "<section>\n<h2>{title}</h2>\n{body}</section>\n");
+    section(&mut page, "Where and how", &where_and_how(report));
+    whole(&format!("doorbuster: {} attempts a second", grouped(report.rate_per_s.round() as u64)), &page)
 }
 
 fn head(page: &mut String, report: &HttpReport) {
@@ -69,11 +60,8 @@ fn head(page: &mut String, report: &HttpReport) {
         ),
         (None, _) => ("open", "Not checked: the ledger of this server could not be read.".into()),
     };
-    let _ = write!(
-        page,
-        "<header>\n<p class=\"brand\">doorbuster bench http</p>\n<h1>{}<small> attempts a second</small></h1>\n",
-        grouped(report.rate_per_s.round() as u64)
-    );
+    headline(page, "doorbuster bench http", &grouped(report.rate_per_s.round() as u64), "attempts a second");
+    // Writing into a string never fails, here and below.
     let _ = writeln!(page, "<p class=\"verdict {tone}\">{verdict}</p>");
     page.push_str("<dl class=\"figures\">\n");
     let mut figure = |name: &str, value: String| {
@@ -127,57 +115,13 @@ fn funnel(report: &HttpReport) -> String {
 }
 
 fn latencies(report: &HttpReport) -> String {
-    let longest = report.latency_us.max.max(report.won_latency_us.max).max(10) as f64;
-    let shortest = report.latency_us.histogram.min().max(1) as f64;
-    let bounds = (10_f64.powf(shortest.log10().floor()), 10_f64.powf(longest.log10().ceil()));
-    let decades = (bounds.1 / bounds.0).log10().round() as i32;
-    let y: Vec<Mark> = (0..=decades)
-        .map(|at| (f64::from(at) / f64::from(decades.max(1)), span((bounds.0 * 10_f64.powi(at)) as u64)))
-        .collect();
-    // As many nines as there are answers to tell them apart.
-    let nines = (report.latency_us.count.max(10) as f64).log10().floor().clamp(1.0, 6.0);
-    let names = ["0 %", "90 %", "99 %", "99.9 %", "99.99 %", "99.999 %", "99.9999 %"];
-    let x: Vec<Mark> = (0..=nines as u32).zip(names).map(|(at, name)| (f64::from(at) / nines, name.into())).collect();
-    let curve = |class, of: &Latency| Curve { class, points: by_percentile(of, nines, bounds), floor: None };
-    let picture = plot(
-        "latency by percentile",
-        (&x, &y),
-        &[curve("all", &report.latency_us), curve("won", &report.won_latency_us)],
-    );
     let since = match report.latency_us.since {
         "intended" => "Since each attempt was due: who had to wait to be sent has waited.",
         _ => "Since each attempt was sent. Only an open loop tells what buyers wait.",
     };
-    format!(
-        "{}{picture}<p class=\"note\">{since}</p>\n{}",
-        legend(&[("all", "all answers"), ("won", "a yes, on disk")]),
-        percentiles(report)
-    )
-}
-
-fn by_percentile(of: &Latency, nines: f64, bounds: (f64, f64)) -> Vec<(f64, f64)> {
-    let steps = (nines * 40.0) as u32;
-    let value = |at: u32| {
-        let along = f64::from(at) / f64::from(steps);
-        let us = of.histogram.value_at_quantile(1.0 - 10_f64.powf(-along * nines));
-        (along, logarithmic(us as f64, bounds))
-    };
-    if of.count == 0 { Vec::new() } else { (0..=steps).map(value).collect() }
-}
-
-fn percentiles(report: &HttpReport) -> String {
-    let mut text = String::from(
-        "<table class=\"plain\">\n<tr><th></th><th>p50</th><th>p90</th><th>p99</th><th>p99.9</th><th>max</th></tr>\n",
-    );
-    for (name, of) in [("all answers", &report.latency_us), ("a yes", &report.won_latency_us)] {
-        if of.count > 0 {
-            let cells: String =
-                [of.p50, of.p90, of.p99, of.p99_9, of.max].iter().map(|us| format!("<td>{}</td>", span(*us))).collect();
-            let _ = writeln!(text, "<tr><th scope=\"row\">{name}</th>{cells}</tr>");
-        }
-    }
-    text.push_str("</table>\n");
-    text
+    let all = Spans { class: "all", name: "all answers", histogram: &report.latency_us.histogram };
+    let won = Spans { class: "won", name: "a yes", histogram: &report.won_latency_us.histogram };
+    percentiles(Unit::Us, since, &[all, won])
 }
 
 /// Without the last bin, where the run ended in its middle: it would look as if the server had broken down.
@@ -245,61 +189,27 @@ fn climb(ramp: &Ramp) -> String {
     )
 }
 
-fn legend(entries: &[(&str, &str)]) -> String {
-    let items: String = entries.iter().map(|(class, word)| format!("<li class=\"{class}\">{word}</li>")).collect();
-    format!("<ul class=\"legend\">{items}</ul>\n")
-}
-
-fn conditions(report: &HttpReport) -> String {
-    let (run, machine) = (&report.run, &report.machine);
-    let mut text = String::from("<dl class=\"conditions\">\n");
-    let mut row = |name: &str, value: String| {
-        let _ = writeln!(text, "<dt>{name}</dt><dd>{}</dd>", escaped(&value));
-    };
-    row("command", report.command.join(" "));
-    row(
-        "program",
-        format!(
-            "doorbuster {}, commit {}, {} build",
-            report.doorbuster.version, report.doorbuster.commit, report.doorbuster.profile
-        ),
-    );
-    row(
-        "machine",
-        format!(
-            "{} × {}, {:.1} GiB, {}",
-            machine.cores,
-            machine.cpu,
-            machine.memory_bytes as f64 / 1_073_741_824.0,
-            machine.kernel
-        ),
-    );
-    row(
-        "load",
-        format!(
-            "{} loop, {} connections, client threads on the same machine: {}, {} buyers",
-            run.kind,
-            run.connections,
-            run.threads,
-            grouped(run.buyers)
-        ),
+fn where_and_how(report: &HttpReport) -> String {
+    let run = &report.run;
+    let load = format!(
+        "{} loop, {} connections, client threads on the same machine: {}, {} buyers",
+        run.kind,
+        run.connections,
+        run.threads,
+        grouped(run.buyers)
     );
     let cpu = |us: Option<f64>| us.map_or_else(|| "not known".into(), |us| format!("{us:.1} µs"));
     let cost = report.cpu_us_per_attempt;
-    row("CPU for each attempt", format!("server {}, clients {}", cpu(cost.server), cpu(cost.client)));
     let network = report.network;
-    row(
-        "kernel meanwhile",
-        format!(
-            "{} retransmissions, {} listen overflows, {} listen drops",
-            network.retransmissions, network.listen_overflows, network.listen_drops
-        ),
+    let complaints = format!(
+        "{} retransmissions, {} listen overflows, {} listen drops",
+        network.retransmissions, network.listen_overflows, network.listen_drops
     );
-    row("ended", report.ended_at.clone());
-    text.push_str("</dl>\n");
-    text
-}
-
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+    let mut rows = report.origin.rows();
+    rows.extend([
+        ("load", load),
+        ("CPU for each attempt", format!("server {}, clients {}", cpu(cost.server), cpu(cost.client))),
+        ("kernel meanwhile", complaints),
+    ]);
+    conditions(&rows)
 }

@@ -3,9 +3,13 @@
 //! `README.md` beside this file documents the JSON. **Invariant:** all of them say the same; no figure without the machine,
 //! the build and the command that it came from.
 
+mod beside;
 mod compare;
 mod hgrm;
 mod html;
+mod origin;
+mod page;
+mod percentiles;
 mod plot;
 mod text;
 mod threshold;
@@ -21,37 +25,19 @@ use serde_json::Value;
 
 use super::http::HttpTerms;
 use super::http::crowd::Behaviour;
-use super::http::machine::{Machine, NetworkTroubles};
+use super::http::machine::NetworkTroubles;
 use super::http::ramp::Ramp;
-use crate::clock::Clock;
 use crate::funnel::Layer;
 use crate::rig::judge::Verdict;
 
+pub use self::beside::{Beside, Line, beside_page};
 pub use self::compare::compare;
 pub use self::hgrm::percentiles_text;
 pub use self::html::page;
+pub use self::origin::{Origin, Program};
+pub use self::percentiles::Unit;
 pub use self::text::summary;
 pub use self::threshold::{Threshold, ThresholdError};
-
-/// Which program it was.
-#[derive(Debug, Clone, Serialize)]
-pub struct Program {
-    /// Its version.
-    pub version: &'static str,
-    /// The commit it was built from.
-    pub commit: &'static str,
-    /// `release` or `debug`: figures of a debug build are worth nothing.
-    pub profile: &'static str,
-}
-
-impl Program {
-    /// This one.
-    #[must_use]
-    pub fn this() -> Self {
-        let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
-        Self { version: env!("CARGO_PKG_VERSION"), commit: env!("DOORBUSTER_COMMIT"), profile }
-    }
-}
 
 /// What was asked for.
 #[derive(Debug, Clone, Serialize)]
@@ -218,14 +204,9 @@ pub struct Moment {
 /// All that is said of a run.
 #[derive(Debug, Clone, Serialize)]
 pub struct HttpReport {
-    /// The program that measured, and was measured where the server was its own.
-    pub doorbuster: Program,
-    /// What was typed.
-    pub command: Vec<String>,
-    /// When it was over.
-    pub ended_at: String,
-    /// Where it ran.
-    pub machine: Machine,
+    /// What measured, and was measured where the server was its own; when and where.
+    #[serde(flatten)]
+    pub origin: Origin,
     /// What was asked for.
     pub run: RunTerms,
     /// From the first attempt to the last answer.
@@ -294,9 +275,4 @@ impl HttpReport {
 
 fn by_word<S: Serializer>(layers: &[(Layer, u64)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(layers.iter().map(|(layer, count)| (layer.word(), count)))
-}
-
-/// Now, for reports.
-pub(super) fn now() -> String {
-    Clock::system().now().wall.rfc3339().to_string()
 }

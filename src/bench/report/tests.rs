@@ -1,10 +1,22 @@
 use hdrhistogram::Histogram;
 
-use super::{Cpu, HttpReport, Latency, Moment, Outcomes, Program, RunTerms, page, percentiles_text, summary};
+use super::{
+    Beside, Cpu, HttpReport, Latency, Line, Moment, Origin, Outcomes, Program, RunTerms, Unit, beside_page, page,
+    percentiles_text, summary,
+};
 use crate::bench::http::crowd::Behaviour;
 use crate::bench::http::machine::{Machine, NetworkTroubles};
 use crate::bench::http::ramp::{Ramp, Step};
 use crate::funnel::Layer;
+
+fn origin() -> Origin {
+    Origin {
+        doorbuster: Program::this(),
+        command: vec!["doorbuster".into(), "<script>alert(1)</script>".into()],
+        ended_at: "2026-11-23T09:00:00Z".into(),
+        machine: Machine { cpu: "a cpu".into(), cores: 2, memory_bytes: 1 << 30, kernel: "linux".into() },
+    }
+}
 
 fn report() -> HttpReport {
     let mut histogram = Histogram::<u64>::new_with_max(60_000_000, 3).expect("a histogram");
@@ -15,10 +27,7 @@ fn report() -> HttpReport {
     let layers = Layer::ALL.into_iter().zip([0, 0, 900, 0, 9_000, 0]).collect();
     let moment = |at_ms| Moment { at_ms, won: 50, sold_out: 4_500, limited: 450, refused: 0, failed: 0, abandoned: 0 };
     HttpReport {
-        doorbuster: Program::this(),
-        command: vec!["doorbuster".into(), "<script>alert(1)</script>".into()],
-        ended_at: "2026-11-23T09:00:00Z".into(),
-        machine: Machine { cpu: "a cpu".into(), cores: 2, memory_bytes: 1 << 30, kernel: "linux".into() },
+        origin: origin(),
         run: RunTerms {
             kind: "open",
             rate_per_s: Some(50_000.0),
@@ -78,6 +87,31 @@ fn the_page_is_one_file_that_fetches_nothing_and_runs_nothing() {
         assert!(page.contains(word), "{word} in {page}");
     }
     assert_eq!(page.matches("<svg").count(), page.matches("</svg>").count());
+}
+
+#[test]
+fn figures_beside_each_other_are_one_file_as_well_and_say_their_spans_in_a_unit_that_fits() {
+    let (mut spans, origin) = (Histogram::<u64>::new_with_max(60_000_000_000, 3).expect("a histogram"), origin());
+    for ns in [128, 132, 17_000, 3_000_000] {
+        spans.record(ns).expect("in range");
+    }
+    let line = |name: &str, rate_per_s, is_drawn| Line { name: name.into(), rate_per_s, histogram: &spans, is_drawn };
+    let of = Beside {
+        brand: "doorbuster bench engine",
+        what: "decisions",
+        unit: Unit::Ns,
+        note: "The clock is in it.".into(),
+        lines: vec![line("sold out", 7_800_000.0, true), line("all win", 1_000_000.0, false)],
+        origin: &origin,
+    };
+    let page = beside_page(&of);
+    for word in ["<script", "http://", "https://", "src=", "url(", "@import", "NaN"] {
+        assert!(!page.contains(word), "{word} in {page}");
+    }
+    for word in ["7,800,000", "1,000,000", "132 ns", "3.0 ms", "&lt;script&gt;", "The clock is in it."] {
+        assert!(page.contains(word), "{word} in {page}");
+    }
+    assert!(!beside_page(&Beside { lines: Vec::new(), ..of }).contains("NaN"), "nothing at all is no division by it");
 }
 
 #[test]

@@ -27,7 +27,7 @@ pub fn summary(report: &HttpReport) -> String {
         climb(&mut text, ramp);
     }
     verdict(&mut text, report);
-    if report.doorbuster.profile != "release" {
+    if report.origin.doorbuster.profile != "release" {
         text.push_str("\nA debug build: these figures say nothing. Measure with `cargo run --release`.\n");
     }
     text
@@ -98,11 +98,11 @@ fn costs(text: &mut String, report: &HttpReport) {
         "  kernel meanwhile: {} retransmissions, {} listen overflows, {} listen drops (whole machine)",
         report.network.retransmissions, report.network.listen_overflows, report.network.listen_drops
     );
-    let machine = &report.machine;
+    let machine = &report.origin.machine;
     let _ = writeln!(
         text,
         "  {} × {}, {}, commit {}",
-        machine.cores, machine.cpu, machine.kernel, report.doorbuster.commit
+        machine.cores, machine.cpu, machine.kernel, report.origin.doorbuster.commit
     );
 }
 

@@ -3,10 +3,11 @@
 use std::fmt::Write as _;
 use std::num::NonZeroUsize;
 
-use serde_json::json;
+use serde::Serialize;
 
-use super::{held_against, write_json};
+use super::{held_against, write_beside};
 use crate::bench::engine::{EngineFigures, EngineTerms, Mix, measure};
+use crate::bench::report::{Beside, Line, Origin, Unit};
 use crate::cli::bench::EngineArgs;
 use crate::command::{Exit, print};
 
@@ -38,11 +39,48 @@ pub(super) fn run(args: &EngineArgs) -> Result<Exit, anyhow::Error> {
         }
     }
     let clock_ns = all.first().map_or(0, |figures| figures.clock_ns);
-    print(&format!("\nns/decision is of one thread; in the percentiles are {clock_ns} ns of looking at the clock\n"))?;
-    if let Some(path) = &args.json {
-        write_json(path, &json!({ "engine": all }))?;
-    }
+    let note = format!("in the percentiles are {clock_ns} ns of looking at the clock");
+    print(&format!("\nns/decision is of one thread; {note}\n{}", allocations(&all)))?;
+    let origin = Origin::here();
+    write_beside(&args.files, &beside(&all, &origin, note), &Written { origin: &origin, engine: &all })?;
     held_against(args.fail_if.as_ref(), &worst(&all))
+}
+
+/// The file's JSON.
+#[derive(Serialize)]
+struct Written<'a> {
+    #[serde(flatten)]
+    origin: &'a Origin,
+    engine: &'a [EngineFigures],
+}
+
+fn beside<'a>(all: &'a [EngineFigures], origin: &'a Origin, note: String) -> Beside<'a> {
+    let line = |of: &'a EngineFigures| Line {
+        name: format!("{}, {} buyers, {} thread{}", of.mix.words(), of.buyers, of.threads, plural(of.threads)),
+        rate_per_s: of.decisions_per_s,
+        histogram: &of.histogram,
+        // Of all that fits the caches, and nobody disturbs.
+        is_drawn: of.threads == 1 && all.first().is_some_and(|first| of.buyers == first.buyers),
+    };
+    let lines = all.iter().map(line).collect();
+    Beside { brand: "doorbuster bench engine", what: "decisions", unit: Unit::Ns, note, lines, origin }
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+/// How often each mix asks for memory, where somebody counts.
+fn allocations(all: &[EngineFigures]) -> String {
+    let of = |mix| all.iter().find(|of| of.mix == mix)?.allocations_per_decision;
+    match (of(Mix::SoldOut), of(Mix::Limited), of(Mix::AllWin)) {
+        (Some(sold_out), Some(limited), Some(win)) => {
+            format!(
+                "allocations: {sold_out:.2} where nothing is left, {limited:.2} where limited, {win:.2} for a win\n"
+            )
+        }
+        _ => "allocations are counted by a test build: cargo run --release --features torture -- bench engine\n".into(),
+    }
 }
 
 /// Of all lines the lowest rate, and the longest decisions in microseconds.

@@ -6,14 +6,14 @@ mod http;
 mod ledger;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use serde::Serialize;
 
 use super::{Exit, print};
-use crate::bench::report::Threshold;
-use crate::cli::bench::BenchCommand;
+use crate::bench::report::{Beside, Threshold, beside_page, percentiles_text};
+use crate::cli::bench::{BenchCommand, BesideFiles};
 
 /// Measures what was asked for.
 ///
@@ -37,6 +37,28 @@ fn held_against(threshold: Option<&Threshold>, figures: &[(&str, f64)]) -> Resul
         }
         _ => Ok(Exit::OK),
     }
+}
+
+/// Writes figures that stand beside each other wherever that was asked for.
+fn write_beside(files: &BesideFiles, beside: &Beside<'_>, figures: &impl Serialize) -> Result<(), anyhow::Error> {
+    if let Some(path) = &files.json {
+        write_json(path, figures)?;
+    }
+    if let Some(path) = &files.html {
+        write(path, &beside_page(beside))?;
+    }
+    for line in beside.lines.iter().filter(|_| files.hgrm.is_some()) {
+        let path = files.hgrm.as_deref().map(|path| named_after(path, &line.name)).unwrap_or_default();
+        write(&path, &percentiles_text(line.histogram))?;
+    }
+    Ok(())
+}
+
+/// `all.hgrm` for "all win, 1,000 buyers": `all.all-win-1000-buyers.hgrm`.
+fn named_after(path: &Path, name: &str) -> PathBuf {
+    let words = name.split(|letter: char| !letter.is_ascii_alphanumeric() && !matches!(letter, ',' | '.'));
+    let words: Vec<_> = words.map(|word| word.replace([',', '.'], "")).filter(|word| !word.is_empty()).collect();
+    path.with_extension(format!("{}.hgrm", words.join("-")))
 }
 
 fn write_json(path: &Path, figures: &impl Serialize) -> Result<(), anyhow::Error> {
