@@ -7,6 +7,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use parking_lot::Mutex;
@@ -87,7 +88,7 @@ pub struct Now {
 #[derive(Debug, Clone)]
 pub enum Clock {
     /// The machine's clocks.
-    System(Instant),
+    System(MachineClock),
     /// A clock that stands still until a test moves it.
     Manual(Arc<Mutex<Now>>),
 }
@@ -96,7 +97,7 @@ impl Clock {
     /// The machine's clocks; monotonic time begins now.
     #[must_use]
     pub fn system() -> Self {
-        Self::System(Instant::now())
+        Self::System(MachineClock::start())
     }
 
     /// A clock that stands at `wall`, until it is moved.
@@ -109,11 +110,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Now {
         match self {
-            Self::System(start) => Now {
-                // 584 years of nanoseconds fit.
-                mono: MonoTime(u64::try_from(start.elapsed().as_nanos()).unwrap_or(u64::MAX)),
-                wall: wall_of_the_machine(),
-            },
+            Self::System(machine) => machine.now(),
             Self::Manual(now) => *now.lock(),
         }
     }
@@ -135,8 +132,87 @@ impl Clock {
     }
 }
 
-fn wall_of_the_machine() -> WallTime {
+/// How long a reading of the wall clock serves: a look at either clock takes a fifth of what a refusal takes in all, and a
+/// sale that opens or a clock that is set is known a millisecond later at most.
+const WALL_SERVES_NS: u64 = 1_000_000;
+
+/// The machine's clocks: the monotonic one read each time, the wall clock now and then, and what has passed since is added.
+#[derive(Debug, Clone)]
+pub struct MachineClock {
+    start: Instant,
+    wall: Arc<WallReading>,
+}
+
+/// Who was taken off the processor for longer between a look at the one clock and a look at the other keeps it to himself.
+const READ_TOGETHER_NS: u64 = 50_000;
+
+/// The last look at the wall clock. Relaxed throughout: each number is whole, and either one from another look is as good.
+#[derive(Debug, Default)]
+struct WallReading {
+    /// What the wall clock showed when monotonic time began, in microseconds since 1970.
+    at_start_us: AtomicI64,
+    /// Until when it serves, in monotonic time.
+    until_ns: AtomicU64,
+}
+
+impl MachineClock {
+    fn start() -> Self {
+        Self { start: Instant::now(), wall: Arc::default() }
+    }
+
+    fn mono_ns(&self) -> u64 {
+        // 584 years of nanoseconds fit.
+        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    fn now(&self) -> Now {
+        let mono_ns = self.mono_ns();
+        let mono_us = (mono_ns / 1_000).cast_signed();
+        let at_start_us = if mono_ns < self.wall.until_ns.load(Ordering::Relaxed) {
+            self.wall.at_start_us.load(Ordering::Relaxed)
+        } else {
+            let at_start_us = wall_of_the_machine_us().saturating_sub(mono_us);
+            if self.mono_ns() - mono_ns < READ_TOGETHER_NS {
+                self.wall.at_start_us.store(at_start_us, Ordering::Relaxed);
+                self.wall.until_ns.store(mono_ns.saturating_add(WALL_SERVES_NS), Ordering::Relaxed);
+            }
+            at_start_us
+        };
+        Now { mono: MonoTime(mono_ns), wall: WallTime(at_start_us.saturating_add(mono_us)) }
+    }
+}
+
+fn wall_of_the_machine_us() -> i64 {
     // A machine whose clock stands before 1970 sells nothing that has an opening time; it is no reason to stop.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    WallTime(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
+}
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests {
+    use super::{Clock, MachineClock, Ordering, wall_of_the_machine_us};
+
+    #[test]
+    fn the_machines_wall_clock_is_shown_whether_it_was_just_read_or_is_added_up() {
+        let clock = Clock::system();
+        for _ in 0..10_000 {
+            let (before, shown, after) =
+                (wall_of_the_machine_us(), clock.now().wall.micros(), wall_of_the_machine_us());
+            // What two looks may be apart, and what a time server may slew the one clock against the other meanwhile.
+            assert!((before - 60..=after + 60).contains(&shown), "{before} {shown} {after}");
+        }
+    }
+
+    #[test]
+    fn a_wall_clock_that_was_set_is_looked_at_again_once_the_last_look_has_served() {
+        let clock = MachineClock::start();
+        let hour_us = 3_600_000_000;
+        let shown = || wall_of_the_machine_us() - clock.now().wall.micros();
+        // As if it had been an hour earlier at the last look.
+        clock.wall.at_start_us.store(wall_of_the_machine_us() - hour_us, Ordering::Relaxed);
+        clock.wall.until_ns.store(u64::MAX, Ordering::Relaxed);
+        assert!(shown() > hour_us / 2);
+        clock.wall.until_ns.store(clock.mono_ns(), Ordering::Relaxed);
+        assert!(shown() < hour_us / 2);
+    }
 }
