@@ -30,6 +30,9 @@ const FRAME_INTERVAL: Duration = Duration::from_millis(500);
 /// Parts that a sale's listeners are told in, one after the other: of ten thousand a hundred every 5 ms, which is less than
 /// a millisecond's work, and attempts don't notice.
 const COHORTS: usize = 100;
+/// So many milliseconds a cohort's frames are spread over, each at its own: a hundred writes behind each other are half a
+/// millisecond in which no attempt is answered.
+const SPREAD_MS: usize = 25;
 /// Frames that go out in a second at most while nothing has changed but numbers: each costs the server 5 µs, so these are a
 /// fiftieth of a core. Two thousand listeners are told twice a second, ten thousand every two or three.
 const FRAMES_PER_S_MAX: u32 = 4_000;
@@ -51,18 +54,42 @@ pub struct Streams {
 #[derive(Debug)]
 struct Audience {
     cohorts: Vec<watch::Sender<Bytes>>,
-    /// Where the next one goes.
-    next: usize,
+    /// How many have come so far: where the next one goes.
+    came: usize,
+}
+
+/// One of an audience.
+#[derive(Debug)]
+struct Listener {
+    frames: watch::Receiver<Bytes>,
+    /// How long after its cohort it is told.
+    after: Duration,
+}
+
+impl Listener {
+    /// What it is told next; nothing once the house closes.
+    async fn next(&mut self) -> Option<Bytes> {
+        match tokio::time::timeout(PING_INTERVAL, self.frames.changed()).await {
+            Ok(Ok(())) => {}
+            Err(_) => return Some(Bytes::from_static(b": still here\n\n")),
+            Ok(Err(_)) => return None,
+        }
+        if !self.after.is_zero() {
+            tokio::time::sleep(self.after).await;
+        }
+        Some(self.frames.borrow_and_update().clone())
+    }
 }
 
 impl Audience {
     fn new(first: &Bytes) -> Self {
-        Self { cohorts: (0..COHORTS).map(|_| watch::Sender::new(first.clone())).collect(), next: 0 }
+        Self { cohorts: (0..COHORTS).map(|_| watch::Sender::new(first.clone())).collect(), came: 0 }
     }
 
-    fn join(&mut self) -> watch::Receiver<Bytes> {
-        self.next = (self.next + 1) % COHORTS;
-        self.cohorts[self.next].subscribe()
+    fn join(&mut self) -> Listener {
+        let (cohort, place) = (self.came % COHORTS, self.came / COHORTS % SPREAD_MS);
+        self.came = self.came.wrapping_add(1);
+        Listener { frames: self.cohorts[cohort].subscribe(), after: Duration::from_millis(place as u64) }
     }
 
     fn len(&self) -> usize {
@@ -79,15 +106,10 @@ impl Default for Streams {
 impl Streams {
     /// A stream of one sale, which begins with the frame of now.
     pub(super) fn subscribe(&self, shop: &Shop, sale: &Sale) -> Response {
-        let frames = self.listen(sale.no(), frame(shop, sale));
-        let told = futures_util::stream::unfold(frames, |mut frames| async move {
-            let bytes = match tokio::time::timeout(PING_INTERVAL, frames.changed()).await {
-                Ok(Ok(())) => frames.borrow_and_update().clone(),
-                Err(_) => Bytes::from_static(b": still here\n\n"),
-                // The house is closing.
-                Ok(Err(_)) => return None,
-            };
-            Some((Ok::<_, std::convert::Infallible>(bytes), frames))
+        let listener = self.listen(sale.no(), frame(shop, sale));
+        let told = futures_util::stream::unfold(listener, |mut listener| async move {
+            let frame = listener.next().await?;
+            Some((Ok::<_, std::convert::Infallible>(frame), listener))
         });
         let headers = [
             (header::CONTENT_TYPE, "text/event-stream"),
@@ -99,13 +121,13 @@ impl Streams {
     }
 
     /// What one listener hears: this frame first. In a house that closes, nothing after it.
-    fn listen(&self, sale: SaleNo, first: Bytes) -> watch::Receiver<Bytes> {
-        let mut frames = match &mut *self.by_sale.lock() {
+    fn listen(&self, sale: SaleNo, first: Bytes) -> Listener {
+        let mut listener = match &mut *self.by_sale.lock() {
             Some(by_sale) => by_sale.entry(sale).or_insert_with(|| Audience::new(&first)).join(),
-            None => watch::Sender::new(first).subscribe(),
+            None => Listener { frames: watch::Sender::new(first).subscribe(), after: Duration::ZERO },
         };
-        frames.mark_changed();
-        frames
+        listener.frames.mark_changed();
+        listener
     }
 
     /// Tells one cohort of each sale's listeners what has changed; sales without any are forgotten. Says how many listen.
@@ -193,10 +215,10 @@ mod tests {
     const SALE: SaleNo = SaleNo(0);
 
     /// Everything that a listener hears who stays to the end.
-    async fn heard(mut frames: watch::Receiver<Bytes>) -> Vec<Bytes> {
+    async fn heard(mut listener: Listener) -> Vec<Bytes> {
         let mut heard = Vec::new();
-        while frames.changed().await.is_ok() {
-            heard.push(frames.borrow_and_update().clone());
+        while let Some(frame) = listener.next().await {
+            heard.push(frame);
         }
         heard
     }
@@ -215,12 +237,13 @@ mod tests {
     async fn a_crowd_of_listeners_is_told_bit_by_bit_and_each_of_them_once_in_a_round() {
         let streams = Streams::default();
         let mut crowd: Vec<_> = (0..COHORTS * 3).map(|_| streams.listen(SALE, "first".into())).collect();
-        for frames in &mut crowd {
-            frames.mark_unchanged();
+        for listener in &mut crowd {
+            listener.frames.mark_unchanged();
         }
-        let told = |crowd: &[watch::Receiver<Bytes>]| {
-            crowd.iter().filter(|frames| frames.has_changed().expect("somebody tells")).count()
+        let told = |crowd: &[Listener]| {
+            crowd.iter().filter(|listener| listener.frames.has_changed().expect("somebody tells")).count()
         };
+        assert_eq!(crowd[COHORTS].after - crowd[0].after, Duration::from_millis(1), "nor is a cohort told at once");
         for cohort in 0..COHORTS {
             assert_eq!(told(&crowd), cohort * 3);
             assert_eq!(streams.tell(cohort, |_| Some("second".into())), crowd.len());
