@@ -52,6 +52,7 @@
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
+//! | `fuzz` | test builds only: every parser of outside bytes |
 //! | [`clock`], `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
@@ -80,6 +81,8 @@ pub mod config;
 pub mod demo;
 pub mod door;
 pub mod funnel;
+#[cfg(any(test, feature = "torture"))]
+pub mod fuzz;
 pub mod holds;
 mod home;
 pub mod ids;

@@ -97,11 +97,7 @@ pub(super) fn merge(
     }
     let file = find(overrides, environment, cwd).map_err(ConfigErrors::of)?;
     if let Some((name, text)) = &file {
-        let name = name.display().to_string();
-        let from_file = file::read(&name, text, Known::Keys(&keys), complaints).map_err(ConfigErrors::of)?;
-        from_file.settings.rows.into_iter().for_each(|setting| typed.settings.put(setting));
-        typed.sales = from_file.sales;
-        typed.webhooks = from_file.webhooks;
+        lay_over(&mut typed, file::read(&name.display().to_string(), text, Known::Keys(&keys), complaints))?;
     }
     for (name, value) in &environment.0 {
         // A name that isn't UTF-8 is no variable of ours.
@@ -118,6 +114,23 @@ pub(super) fn merge(
     }
     flags(&mut typed.settings, overrides);
     Ok(Layers { typed, file: file.map(|(name, _)| name) })
+}
+
+fn lay_over(typed: &mut Typed, file: Result<Typed, Complaint>) -> Result<(), ConfigErrors> {
+    let file = file.map_err(ConfigErrors::of)?;
+    file.settings.rows.into_iter().for_each(|setting| typed.settings.put(setting));
+    (typed.sales, typed.webhooks) = (file.sales, file.webhooks);
+    Ok(())
+}
+
+/// The defaults, and a file of this text over them.
+#[cfg(any(test, feature = "torture"))]
+pub(super) fn of_text(text: &str, complaints: &mut Vec<Complaint>) -> Result<Typed, ConfigErrors> {
+    let mut typed = defaults()?;
+    let rows = typed.settings.rows.clone();
+    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
+    lay_over(&mut typed, file::read(FILE, text, Known::Keys(&keys), complaints))?;
+    Ok(typed)
 }
 
 fn defaults() -> Result<Typed, ConfigErrors> {

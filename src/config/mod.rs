@@ -109,6 +109,24 @@ impl Provenance {
     }
 }
 
+/// A file of this text, over the defaults: for [`crate::fuzz`].
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    let mut complaints = Vec::new();
+    match layers::of_text(text, &mut complaints) {
+        Ok(typed) => drop(rules::config(&typed, &mut complaints)),
+        Err(fault) => assert!(!fault.to_string().is_empty()),
+    }
+    let lines = text.matches('\n').count() + 1;
+    for complaint in &complaints {
+        assert!(!complaint.says.is_empty(), "{complaint:?}");
+        if let Place::Point { line, column, .. } = complaint.place {
+            assert!((1..=lines).contains(&line) && column >= 1, "{complaint:?}");
+        }
+    }
+}
+
 impl Config {
     /// Reads all layers; names of files are relative to `cwd`. The same call reloads: it leaves nothing behind.
     ///

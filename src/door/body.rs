@@ -80,7 +80,7 @@ fn is_utf8(parameter: &str) -> bool {
     })
 }
 
-fn parse_quantity(bytes: &[u8]) -> Result<Quantity, Unfit> {
+pub(super) fn parse_quantity(bytes: &[u8]) -> Result<Quantity, Unfit> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let fields = reader.deserialize_any(OrderFields).map_err(|_| Unfit::Malformed)?;
     reader.end().map_err(|_| Unfit::Malformed)?;

@@ -10,6 +10,8 @@ mod attempt;
 mod body;
 mod connection;
 mod extract;
+#[cfg(any(test, feature = "torture"))]
+pub(crate) mod fuzzed;
 mod identity;
 mod listener;
 mod office;

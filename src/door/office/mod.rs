@@ -11,7 +11,7 @@ mod lately;
 mod listener;
 pub(super) mod orders;
 pub(super) mod problem;
-mod query;
+pub(super) mod query;
 mod reading;
 mod show;
 pub(super) mod views;

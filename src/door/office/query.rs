@@ -13,6 +13,14 @@ use super::problem::Problem;
 #[derive(Debug, Default)]
 pub(super) struct Query<'a>(Vec<(Cow<'a, str>, Cow<'a, str>)>);
 
+/// For [`crate::fuzz`]: what is read is known, and there once.
+#[cfg(any(test, feature = "torture"))]
+pub(in crate::door) fn fuzzed(text: &str) {
+    let known = ["sale", "state", "buyer", "sku", "after", "limit"];
+    let Ok(query) = Query::read(Some(text), &known) else { return };
+    assert!(query.0.len() <= known.len() && query.0.iter().all(|(name, _)| known.contains(&&**name)));
+}
+
 /// The complaint about a parameter.
 pub(super) fn invalid(name: &str, says: impl Into<String>) -> Problem {
     let escaped = name.replace('~', "~0").replace('/', "~1");

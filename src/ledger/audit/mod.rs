@@ -26,6 +26,13 @@ use std::io::BufRead;
 
 use self::acks::Acks;
 use self::fold::Fold;
+/// For [`crate::fuzz`]: a list of acknowledged orders has at most as many as it has lines.
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed_acks(bytes: &[u8]) {
+    let acks = acks::Acks::read(bytes).expect("bytes in memory are read");
+    assert!(acks.count() <= bytes.split(|byte| *byte == b'\n').count() as u64);
+}
+
 pub use self::report::{AuditReport, Invariant, ItemTotals, Violation};
 use super::read::{LedgerReader, ReadFault};
 

@@ -98,5 +98,15 @@ pub fn read<'a>(
     }
 }
 
+/// Signs a body as Stripe does, for [`crate::fuzz`].
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn stripe_signature(body: &[u8], now: WallTime, keys: &Keys) -> String {
+    let seconds = now.micros().div_euclid(1_000_000).to_string();
+    let parts = [seconds.as_bytes(), body];
+    let macs = keys.macs(&parts);
+    let hex = |mac: [u8; 32]| mac.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    macs.fold(format!("t={seconds}"), |header, mac| format!("{header},v1={}", hex(mac)))
+}
+
 #[cfg(test)]
 mod tests;
