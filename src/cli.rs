@@ -41,6 +41,9 @@ pub enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
+    /// Try to break every promise: a crowd, everything that goes wrong, and a judge (test builds only)
+    #[cfg(feature = "torture")]
+    Torture(TortureArgs),
     /// Prove the ledger: exit 0, or 3 with what is wrong
     Audit(AuditArgs),
     /// Make a ledger from what was shipped to PostgreSQL, where there is none
@@ -65,6 +68,42 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
+}
+
+/// Flags of `torture`.
+#[cfg(feature = "torture")]
+#[derive(Debug, Clone, Args)]
+pub struct TortureArgs {
+    /// How much is tried: ci takes half a minute, nightly half an hour, release hours
+    #[arg(long, value_enum, default_value = "ci")]
+    pub profile: TortureProfile,
+    /// Rounds, each a server's life [default: the profile's]
+    #[arg(long, value_name = "N")]
+    pub rounds: Option<u32>,
+    /// Operations in a round [default: the profile's]
+    #[arg(long, value_name = "N")]
+    pub operations: Option<u64>,
+    /// What decides clients' choices and faults [default: by chance]
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+    /// Also write what every client did and heard, one operation a line, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub history: Option<PathBuf>,
+    /// Where the servers' data lies; it is kept if a promise was broken [default: a temporary directory]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// How much is tried.
+#[cfg(feature = "torture")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum TortureProfile {
+    /// 2 rounds of 15,000 operations and 8 faults
+    Ci,
+    /// 20 rounds of 200,000 operations and 50 faults
+    Nightly,
+    /// 200 rounds of 1,000,000 operations and 200 faults
+    Release,
 }
 
 /// Where the configuration is.

@@ -52,7 +52,7 @@
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
-//! | `fuzz` | test builds only: every parser of outside bytes |
+//! | `torture`, `fuzz` | test builds only: everything that goes wrong, and a judge of it; every parser of outside bytes |
 //! | [`clock`], `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
@@ -100,4 +100,6 @@ pub mod rig;
 pub mod sale;
 pub mod stock;
 mod sync;
+#[cfg(any(test, feature = "torture"))]
+pub mod torture;
 mod urgency;

@@ -21,6 +21,8 @@ mod wiring;
 
 #[cfg(all(test, not(doorbuster_loom)))]
 mod tests;
+#[cfg(feature = "torture")]
+mod torture;
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -51,6 +53,8 @@ fn outcome(cli: &Cli) -> Result<Exit, anyhow::Error> {
         Command::Serve(args) => return serve::run(args),
         Command::Demo(args) => return demo::run(args),
         Command::Bench(command) => return bench::run(command),
+        #[cfg(feature = "torture")]
+        Command::Torture(args) => return torture::run(args),
         Command::Audit(args) => return audit::run(args),
         Command::Restore(args) => restore::run(args),
         Command::Orders(OrdersCommand::Export(args)) => export::run(args),

@@ -106,6 +106,7 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
         stock: terms.stock,
         limit_per_buyer: 1,
         opens_at: Some(opens_at),
+        hold: None,
         server: String::new(),
         sections: String::new(),
     };

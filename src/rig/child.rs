@@ -5,6 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Deserialize;
@@ -24,6 +25,8 @@ pub struct Layout {
     pub limit_per_buyer: u32,
     /// When it opens; none: it is live at once.
     pub opens_at: Option<WallTime>,
+    /// How long an order is held; none: it needs no payment.
+    pub hold: Option<Duration>,
     /// Further lines of `[server]`.
     pub server: String,
     /// Further sections.
@@ -32,13 +35,14 @@ pub struct Layout {
 
 impl Layout {
     fn config(&self, data: &Path) -> String {
-        let Self { sale, sku, stock, limit_per_buyer, opens_at, server, sections } = self;
+        let Self { sale, sku, stock, limit_per_buyer, opens_at, hold, server, sections } = self;
         let opens_at = opens_at.map_or_else(String::new, |at| format!("opens_at = \"{}\"\n", at.rfc3339()));
+        let hold = hold.map_or_else(String::new, |hold| format!("hold = \"{}s\"\n", hold.as_secs()));
         // The crowd says where it comes from as a proxy would; whoever comes without a header is who he is.
         format!(
             "[server]\ntrusted_proxies = [\"127.0.0.1/32\"]\nclient_ip_header = \"x-forwarded-for\"\n\
              connections_per_ip = 0\nlog = \"error\"\n{server}\n[ledger]\ndata_dir = {}\n{sections}\n\
-             [[sale]]\nid = \"{sale}\"\ntitle = \"Sneaker launch\"\nlimit_per_buyer = {limit_per_buyer}\n{opens_at}\
+             [[sale]]\nid = \"{sale}\"\ntitle = \"Sneaker launch\"\nlimit_per_buyer = {limit_per_buyer}\n{opens_at}{hold}\
              [[sale.item]]\nsku = \"{sku}\"\ntitle = \"Sneaker, size 42\"\nstock = {stock}\n\
              price = {{ amount = \"129.00\", currency = \"USD\" }}\n",
             toml::Value::from(data.display().to_string()),

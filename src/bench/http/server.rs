@@ -59,6 +59,7 @@ impl Server {
             stock: terms.stock,
             limit_per_buyer: terms.limit_per_buyer,
             opens_at: opening,
+            hold: None,
             server: format!("threads = {}\n", terms.server_threads),
             sections: format!("ack = \"{}\"\n{identity}", terms.ack.word()),
         };

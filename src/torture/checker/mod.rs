@@ -1,0 +1,133 @@
+//! Judges a history from the clients' side alone: what nobody could have seen if every promise was kept.
+//!
+//! The server's inside isn't looked at. An operation takes effect at an instant between its beginning and its end, or, where
+//! nothing was heard, at any instant after its beginning or never; a rule objects only where no choice of instants would do.
+//! Rules H1 to H10 are those of black-box checkers for inventories, sold out being legal where at some instant within the
+//! call too few units were free, units of an attempt that is still undecided not being free.
+//!
+//! **Invariant:** a history in which every promise was kept is never objected to.
+
+mod agreement;
+mod order_by_order;
+mod units;
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
+
+use std::collections::HashMap;
+
+use serde::Serialize;
+
+use super::history::{Final, Heard, History, Operation, Want};
+use crate::ids::OrderId;
+
+/// What is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub enum Rule {
+    /// Never more units in buyers' hands than there are.
+    #[serde(rename = "H1 oversold")]
+    Oversold,
+    /// A yes is in the ledger, and nothing that nobody asked for.
+    #[serde(rename = "H2 durability")]
+    Durability,
+    /// One key, one order.
+    #[serde(rename = "H3 idempotency")]
+    Idempotency,
+    /// Never more than the limit for a buyer.
+    #[serde(rename = "H4 limit")]
+    Limit,
+    /// Nobody is sent away for units that were free all the time.
+    #[serde(rename = "H5 false no")]
+    FalseNo,
+    /// Nothing is sold in a pause, and nobody is told of one that isn't.
+    #[serde(rename = "H6 window")]
+    Window,
+    /// What was decided stays decided.
+    #[serde(rename = "H7 agreement")]
+    Agreement,
+    /// Who looks sees what was, in its order.
+    #[serde(rename = "H8 session")]
+    Session,
+    /// Enough buyers leave nothing.
+    #[serde(rename = "H9 exactness")]
+    Exactness,
+    /// What nobody heard of was done once or not at all.
+    #[serde(rename = "H10 unknown")]
+    Unknown,
+    /// The ledger's own proof.
+    #[serde(rename = "audit")]
+    Audit,
+}
+
+/// A rule that was broken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Objection {
+    /// Which.
+    pub rule: Rule,
+    /// How.
+    pub what: String,
+}
+
+/// The operations on one order, as the rules look at it.
+#[derive(Debug, Default)]
+pub(super) struct Dossier<'a> {
+    /// The attempts that were answered with it.
+    pub(super) won: Vec<&'a Operation>,
+    pub(super) paid: Vec<&'a Operation>,
+    pub(super) cancelled: Vec<&'a Operation>,
+    pub(super) looks: Vec<&'a Operation>,
+    pub(super) last: Option<&'a Final>,
+}
+
+/// A history, sorted for the rules.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) history: &'a History,
+    pub(super) orders: HashMap<OrderId, Dossier<'a>>,
+    /// The attempts of each buyer under each key.
+    pub(super) attempts: HashMap<(&'a str, &'a str), Vec<&'a Operation>>,
+}
+
+impl<'a> Case<'a> {
+    fn of(history: &'a History) -> Self {
+        let mut case = Self { history, orders: HashMap::new(), attempts: HashMap::new() };
+        for operation in &history.operations {
+            match &operation.want {
+                Want::Buy { buyer, key, .. } => {
+                    case.attempts.entry((buyer, key)).or_default().push(operation);
+                    if let Heard::Yes { order: Some(order), .. } = operation.heard {
+                        case.orders.entry(order).or_default().won.push(operation);
+                    }
+                }
+                Want::Pay(order) => case.orders.entry(*order).or_default().paid.push(operation),
+                Want::Cancel(order) => case.orders.entry(*order).or_default().cancelled.push(operation),
+                Want::Look(order) => case.orders.entry(*order).or_default().looks.push(operation),
+                Want::Pause | Want::Resume | Want::Add(_) => {}
+            }
+        }
+        for last in &history.finals {
+            case.orders.entry(last.order).or_default().last = Some(last);
+        }
+        case
+    }
+}
+
+/// Everything that is wrong with a history; nothing where every promise was kept.
+#[must_use]
+pub fn objections(history: &History) -> Vec<Objection> {
+    let case = Case::of(history);
+    let mut found = Vec::new();
+    let mut object = |rule, what: String| found.push(Objection { rule, what });
+    units::oversold(&case, &mut object);
+    agreement::durability(&case, &mut object);
+    agreement::idempotency(&case, &mut object);
+    units::limit(&case, &mut object);
+    units::false_no(&case, &mut object);
+    agreement::window(&case, &mut object);
+    order_by_order::agreement(&case, &mut object);
+    order_by_order::session(&case, &mut object);
+    units::exactness(&case, &mut object);
+    agreement::unknown(&case, &mut object);
+    found.sort_by_key(|objection| objection.rule);
+    found
+}

@@ -1,0 +1,253 @@
+//! A judge who never objects proves nothing: for each rule a history that breaks it, and none for those that break none.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{Rule, objections};
+use crate::ids::OrderId;
+use crate::order::OrderState::{self, Cancelled, Confirmed, Expired, Held};
+use crate::torture::history::{Final, Heard, History, Operation, Terms, Want};
+
+const HOLD_MS: u64 = 1_000;
+
+fn order(number: u8) -> OrderId {
+    let two = format!("{number:02x}").repeat(2);
+    OrderId::parse(&format!("{two}{two}-{two}-{two}-{two}-{two}{two}{two}")).expect("an id")
+}
+
+fn ms(from: u64) -> Duration {
+    Duration::from_millis(from)
+}
+
+fn operation(want: Want, (begun, ended): (u64, u64), heard: Heard) -> Operation {
+    Operation { client: 0, want, begun: ms(begun), ended: ms(ended), heard }
+}
+
+fn buy(buyer: &str, key: &str, units: u32) -> Want {
+    Want::Buy { buyer: buyer.into(), key: key.into(), units }
+}
+
+fn yes(number: u8, state: OrderState) -> Heard {
+    Heard::Yes { order: Some(order(number)), state: Some(state), is_replay: false }
+}
+
+fn no(code: &str) -> Heard {
+    Heard::No { code: code.into() }
+}
+
+fn last(number: u8, buyer: &str, key: &str, units: u32, state: OrderState) -> Final {
+    Final { order: order(number), buyer: buyer.into(), key: key.into(), units, state }
+}
+
+fn broken(stock: u32, operations: Vec<Operation>, finals: Vec<Final>) -> Vec<Rule> {
+    let terms = Terms { stock, limit_per_buyer: 2, hold: ms(HOLD_MS) };
+    let history = History { terms, operations, finals, was_bought_out: false };
+    objections(&history).into_iter().map(|objection| objection.rule).collect()
+}
+
+#[test]
+fn two_buyers_of_one_unit_at_once_are_one_too_many() {
+    let won = |number: u8, buyer: &str, at| operation(buy(buyer, "k", 1), at, yes(number, Held));
+    let held = |number, buyer: &str| last(number, buyer, "k", 1, Expired);
+    let finals = vec![held(1, "a"), held(2, "b")];
+    let twice = vec![won(1, "a", (0, 10)), won(2, "b", (20, 30))];
+    assert_eq!(broken(1, twice, finals.clone()), [Rule::Oversold]);
+    let one_after_the_other = vec![won(1, "a", (0, 10)), won(2, "b", (HOLD_MS, HOLD_MS + 20))];
+    assert_eq!(broken(1, one_after_the_other, finals), []);
+}
+
+#[test]
+fn an_order_that_was_paid_keeps_its_unit_for_ever() {
+    let won = |number: u8, buyer: &str, at| operation(buy(buyer, "k", 1), at, yes(number, Held));
+    let paid = operation(Want::Pay(order(1)), (20, 30), yes(1, Confirmed));
+    let operations = vec![won(1, "a", (0, 10)), paid, won(2, "b", (HOLD_MS * 5, HOLD_MS * 5 + 10))];
+    let finals = vec![last(1, "a", "k", 1, Confirmed), last(2, "b", "k", 1, Expired)];
+    assert_eq!(broken(1, operations.clone(), finals.clone()), [Rule::Oversold]);
+    assert_eq!(broken(2, operations, finals), []);
+}
+
+#[test]
+fn a_yes_that_is_not_in_the_ledger_is_lost_and_an_order_of_nobody_is_found() {
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    assert_eq!(broken(5, vec![won.clone()], vec![]), [Rule::Durability]);
+    let finals = vec![last(1, "a", "k", 1, Expired)];
+    assert_eq!(broken(5, vec![won.clone()], finals.clone()), []);
+    assert_eq!(broken(5, vec![won], vec![last(1, "a", "k", 2, Expired)]), [Rule::Durability]);
+    let refused = operation(buy("a", "k", 1), (0, 10), no("busy"));
+    assert_eq!(broken(5, vec![refused], finals.clone()), [Rule::Durability, Rule::Unknown]);
+    let unheard = operation(buy("a", "k", 1), (0, 10), Heard::Nothing);
+    assert_eq!(broken(5, vec![unheard], finals), []);
+}
+
+#[test]
+fn one_key_has_one_order() {
+    let won = |number, at| operation(buy("a", "k", 1), at, yes(number, Held));
+    let finals = vec![last(1, "a", "k", 1, Expired), last(2, "a", "k", 1, Expired)];
+    let found = broken(5, vec![won(1, (0, 10)), won(2, (20, 30))], finals);
+    assert_eq!(found, [Rule::Idempotency, Rule::Idempotency]);
+}
+
+#[test]
+fn nobody_has_more_than_the_limit_at_once() {
+    let won = |number, key: &str, at| operation(buy("a", key, 2), at, yes(number, Held));
+    let finals = vec![last(1, "a", "k", 2, Expired), last(2, "a", "l", 2, Expired)];
+    assert_eq!(broken(9, vec![won(1, "k", (0, 10)), won(2, "l", (20, 30))], finals.clone()), [Rule::Limit]);
+    let later = vec![won(1, "k", (0, 10)), won(2, "l", (HOLD_MS, HOLD_MS + 20))];
+    assert_eq!(broken(9, later, finals), []);
+}
+
+#[test]
+fn sold_out_is_a_lie_where_a_unit_was_free_all_the_time() {
+    let sold_out = |at| operation(buy("b", "k", 1), at, no("sold_out"));
+    assert_eq!(broken(1, vec![sold_out((0, 10))], vec![]), [Rule::FalseNo]);
+    // Somebody else was asking: who knows.
+    let other = operation(buy("a", "k", 1), (5, 20), no("busy"));
+    assert_eq!(broken(1, vec![sold_out((0, 10)), other], vec![]), []);
+    // He had been refused before.
+    let other = operation(buy("a", "k", 1), (0, 10), no("busy"));
+    assert_eq!(broken(1, vec![other, sold_out((20, 30))], vec![]), [Rule::FalseNo]);
+    // He has it, until he has given it back.
+    let finals = vec![last(1, "a", "k", 1, Cancelled)];
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    let back = operation(Want::Cancel(order(1)), (20, 30), yes(1, Cancelled));
+    assert_eq!(broken(1, vec![won.clone(), sold_out((12, 18)), back.clone()], finals.clone()), []);
+    assert_eq!(broken(1, vec![won, back, sold_out((40, 50))], finals), [Rule::FalseNo]);
+}
+
+#[test]
+fn nothing_is_sold_in_a_pause_and_nobody_is_told_of_one_that_is_not() {
+    let pause = operation(Want::Pause, (100, 110), yes(9, Held));
+    let resume = operation(Want::Resume, (200, 210), yes(9, Held));
+    let won = |at| operation(buy("a", "k", 1), at, yes(1, Held));
+    let finals = vec![last(1, "a", "k", 1, Expired)];
+    let with = |of: Operation| {
+        let mut operations = vec![pause.clone(), of, resume.clone()];
+        operations.sort_by_key(|operation| operation.begun);
+        operations
+    };
+    assert_eq!(broken(5, with(won((120, 130))), finals.clone()), [Rule::Window]);
+    for at in [(90, 105), (105, 130), (120, 205), (220, 230)] {
+        assert_eq!(broken(5, with(won(at)), finals.clone()), [], "{at:?}");
+    }
+    let told = |at| operation(buy("b", "l", 1), at, no("sale_paused"));
+    assert_eq!(broken(5, with(told((220, 230))), vec![]), [Rule::Window]);
+    assert_eq!(broken(5, with(told((120, 130))), vec![]), []);
+}
+
+#[test]
+fn what_was_decided_stays_decided() {
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    let paid = operation(Want::Pay(order(1)), (20, 30), yes(1, Confirmed));
+    let back = operation(Want::Cancel(order(1)), (20, 30), yes(1, Cancelled));
+    let ends = |done: &Operation, state| broken(5, vec![won.clone(), done.clone()], vec![last(1, "a", "k", 1, state)]);
+    assert_eq!((ends(&paid, Confirmed), ends(&back, Cancelled)), (vec![], vec![]));
+    assert_eq!(ends(&paid, Expired), [Rule::Agreement]);
+    assert_eq!(ends(&back, Expired), [Rule::Agreement]);
+    let alone = |state| broken(5, vec![won.clone()], vec![last(1, "a", "k", 1, state)]);
+    assert_eq!((alone(Confirmed), alone(Cancelled)), (vec![Rule::Agreement], vec![Rule::Agreement]));
+}
+
+#[test]
+fn who_looks_sees_what_was_and_never_an_earlier_state() {
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    let look = |at, heard| operation(Want::Look(order(1)), at, heard);
+    let finals = vec![last(1, "a", "k", 1, Expired)];
+    let seen = |looks: Vec<Operation>| broken(5, [vec![won.clone()], looks].concat(), finals.clone());
+    assert_eq!(seen(vec![look((20, 30), no("order_not_found"))]), [Rule::Session]);
+    assert_eq!(seen(vec![look((5, 30), no("order_not_found"))]), []);
+    let (expired, held) = (yes(1, Expired), yes(1, Held));
+    assert_eq!(seen(vec![look((20, 30), expired.clone()), look((40, 50), held.clone())]), [Rule::Session]);
+    assert_eq!(seen(vec![look((20, 45), expired), look((40, 50), held)]), []);
+}
+
+#[test]
+fn enough_buyers_leave_nothing() {
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    let sold_out = operation(buy("b", "l", 1), (20, 30), no("sold_out"));
+    let terms = Terms { stock: 2, limit_per_buyer: 2, hold: ms(HOLD_MS) };
+    let mut history = History {
+        terms,
+        operations: vec![won, sold_out],
+        finals: vec![last(1, "a", "k", 1, Held)],
+        was_bought_out: true,
+    };
+    let rules = |history: &History| objections(history).into_iter().map(|of| of.rule).collect::<Vec<_>>();
+    assert_eq!(rules(&history), [Rule::FalseNo, Rule::Exactness]);
+    history.terms.stock = 1;
+    assert_eq!(rules(&history), []);
+}
+
+/// What a shop does that keeps every promise: one thing after the other, each at an instant within its call.
+fn honest(steps: Vec<(u8, u8, u16, u16)>, stock: u32) -> History {
+    let terms = Terms { stock, limit_per_buyer: 2, hold: ms(HOLD_MS) };
+    let (mut free, mut operations, mut finals): (u32, Vec<_>, Vec<Final>) = (stock, vec![], vec![]);
+    for ((kind, which, before, after), number) in steps.into_iter().zip(0_u64..) {
+        // Instants are five apart; a call begins up to sixty before its instant, and ends up to sixty after it.
+        let at = 100 + number * 5;
+        let span = (at - u64::from(before % 60), at + u64::from(after % 60));
+        let is_unheard = after % 7 == 0;
+        let hear = |heard| if is_unheard { Heard::Nothing } else { heard };
+        let nth = usize::from(which) % finals.len().max(1);
+        if kind % 3 == 0 || finals.is_empty() {
+            let (buyer, key) = (format!("b-{}", which % 20), format!("k-{number}"));
+            let has: u32 = finals.iter().filter(|of| of.buyer == buyer && of.state.is_live()).map(|of| of.units).sum();
+            let want = buy(&buyer, &key, 1);
+            let heard = if has >= 2 {
+                no("limit_reached")
+            } else if free == 0 {
+                no("sold_out")
+            } else {
+                free -= 1;
+                let id = (finals.len() + 1) as u8;
+                finals.push(last(id, &buyer, &key, 1, Held));
+                yes(id, Held)
+            };
+            operations.push(operation(want, span, hear(heard)));
+            continue;
+        }
+        let of = &mut finals[nth];
+        let id = of.order;
+        let (want, heard) = match (kind % 3, of.state) {
+            (1, Held) => {
+                of.state = Confirmed;
+                (Want::Pay(id), Heard::Yes { order: Some(id), state: Some(Confirmed), is_replay: false })
+            }
+            (2, Held) => {
+                (of.state, free) = (Cancelled, free + 1);
+                (Want::Cancel(id), Heard::Yes { order: Some(id), state: Some(Cancelled), is_replay: false })
+            }
+            (_, state) => (Want::Look(id), Heard::Yes { order: Some(id), state: Some(state), is_replay: false }),
+        };
+        operations.push(operation(want, span, hear(heard)));
+    }
+    operations.sort_by_key(|operation| operation.begun);
+    History { terms, operations, finals, was_bought_out: false }
+}
+
+proptest! {
+    /// Spans are short beside the hold, so that none runs out.
+    #[test]
+    fn a_shop_that_keeps_every_promise_is_never_objected_to(
+        steps in proptest::collection::vec(any::<(u8, u8, u16, u16)>(), 1..150),
+        stock in 1_u32..20,
+    ) {
+        let history = honest(steps, stock);
+        prop_assert_eq!(objections(&history), vec![]);
+    }
+
+    #[test]
+    fn an_order_that_was_told_and_is_taken_away_is_always_missed(
+        steps in proptest::collection::vec(any::<(u8, u8, u16, u16)>(), 1..150),
+        which in any::<usize>(),
+    ) {
+        let mut history = honest(steps, 10);
+        let told: Vec<_> = history.operations.iter().filter_map(|of| match (&of.want, &of.heard) {
+            (Want::Buy { .. }, Heard::Yes { order, .. }) => *order,
+            _ => None,
+        }).collect();
+        prop_assume!(!told.is_empty());
+        history.finals.retain(|last| last.order != told[which % told.len()]);
+        prop_assert!(objections(&history).iter().any(|objection| objection.rule == Rule::Durability));
+    }
+}

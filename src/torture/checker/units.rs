@@ -1,0 +1,170 @@
+//! Units: never too many in buyers' hands, and nobody is sent away from free ones.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::{Case, Dossier, Rule};
+use crate::order::OrderState;
+use crate::torture::history::{Heard, Moment, Operation, Want};
+
+/// The server's clock is read before and after its decision: nobody is robbed of his hold by less.
+const GRAIN: Duration = Duration::from_millis(5);
+
+type Steps = Vec<(Moment, i64)>;
+
+/// When an order's units were certainly its buyer's: each span from its beginning on, to its end where there is one.
+fn certain(dossier: &Dossier<'_>, hold: Duration) -> Vec<(Moment, Option<Moment>)> {
+    let Some(first) = dossier.won.iter().map(|won| won.ended).min() else { return Vec::new() };
+    let paid = dossier.paid.iter().filter(|paid| paid.is_yes()).map(|paid| paid.ended).min();
+    let placed = dossier.won.iter().map(|won| won.begun).min().unwrap_or(first);
+    let given_back = dossier.cancelled.iter().filter(|back| back.code().is_none()).map(|back| back.begun).min();
+    let released = given_back.unwrap_or(Moment::MAX).min(placed + hold.saturating_sub(GRAIN));
+    match paid {
+        Some(paid) if paid <= released => vec![(first, None)],
+        // It may have been given back, or run out, and been taken once more by a late payment.
+        Some(paid) => vec![(first, Some(released)), (paid, None)],
+        None => vec![(first, Some(released))],
+    }
+}
+
+fn steps_of(dossier: &Dossier<'_>, hold: Duration, steps: &mut Steps) {
+    let Some(Want::Buy { units, .. }) = dossier.won.first().map(|won| &won.want) else { return };
+    for (from, to) in certain(dossier, hold) {
+        if to.is_none_or(|to| to > from) {
+            steps.push((from, i64::from(*units)));
+            steps.extend(to.map(|to| (to, -i64::from(*units))));
+        }
+    }
+}
+
+/// The highest sum that is ever reached; what falls at an instant falls before what rises.
+fn peak(mut steps: Steps) -> i64 {
+    steps.sort_unstable();
+    let (mut sum, mut peak) = (0, 0);
+    for (_, step) in steps {
+        sum += step;
+        peak = peak.max(sum);
+    }
+    peak
+}
+
+/// H1.
+pub(super) fn oversold(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+    let terms = case.history.terms;
+    let mut steps = Vec::new();
+    case.orders.values().for_each(|dossier| steps_of(dossier, terms.hold, &mut steps));
+    // Units that were put on sale are there from the moment at which somebody asked for it.
+    for operation in &case.history.operations {
+        if let (Want::Add(units), true) = (&operation.want, operation.code().is_none()) {
+            steps.push((operation.begun, -i64::from(*units)));
+        }
+    }
+    let most = peak(steps);
+    if most > i64::from(terms.stock) {
+        object(Rule::Oversold, format!("{most} units were in buyers' hands at once, of {}", terms.stock));
+    }
+}
+
+/// H4.
+pub(super) fn limit(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+    let terms = case.history.terms;
+    let mut by_buyer: HashMap<&str, Steps> = HashMap::new();
+    for dossier in case.orders.values() {
+        if let Some(Want::Buy { buyer, .. }) = dossier.won.first().map(|won| &won.want) {
+            steps_of(dossier, terms.hold, by_buyer.entry(buyer).or_default());
+        }
+    }
+    let mut finals: HashMap<&str, i64> = HashMap::new();
+    for last in case.history.finals.iter().filter(|last| last.state.is_live()) {
+        *finals.entry(&last.buyer).or_default() += i64::from(last.units);
+    }
+    let most = by_buyer.into_iter().map(|(buyer, steps)| (buyer, peak(steps))).chain(finals);
+    for (buyer, units) in most.filter(|(_, units)| *units > i64::from(terms.limit_per_buyer)) {
+        object(Rule::Limit, format!("{buyer} had {units} units at once, of {} allowed", terms.limit_per_buyer));
+    }
+}
+
+/// H5. What may have been taken at a moment: whatever was asked for by then and has not certainly failed, or come back.
+pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+    let mut taken: Steps = Vec::new();
+    for operation in &case.history.operations {
+        match (&operation.want, &operation.heard) {
+            (Want::Buy { units, .. }, heard) => {
+                taken.push((operation.begun, i64::from(*units)));
+                if let Some(free) = certainly_free(case, operation, heard) {
+                    taken.push((free.max(operation.begun), -i64::from(*units)));
+                }
+            }
+            (Want::Add(units), Heard::Yes { .. }) => taken.push((operation.ended, -i64::from(*units))),
+            _ => {}
+        }
+    }
+    // What rises at an instant rises before what falls.
+    taken.sort_unstable_by_key(|(moment, step)| (*moment, -step));
+    let levels: Steps = taken
+        .into_iter()
+        .scan(0, |sum, (moment, step)| {
+            *sum += step;
+            Some((moment, *sum))
+        })
+        .collect();
+    for operation in &case.history.operations {
+        let Want::Buy { units, buyer, .. } = &operation.want else { continue };
+        let Some(code @ ("sold_out" | "insufficient_stock")) = operation.code() else { continue };
+        // The attempt itself was no hindrance to itself.
+        let most = most_between(&levels, operation.begun, operation.ended) - i64::from(*units);
+        if i64::from(case.history.terms.stock) - most >= i64::from(*units) {
+            object(
+                Rule::FalseNo,
+                format!("{buyer} was told {code} at {:?}, with {units} free all the time", operation.ended),
+            );
+        }
+    }
+}
+
+/// When the units of an attempt were certainly nobody's, if ever.
+fn certainly_free(case: &Case<'_>, operation: &Operation, heard: &Heard) -> Option<Moment> {
+    match heard {
+        Heard::No { .. } => Some(operation.ended),
+        Heard::Nothing => None,
+        // The first answer has its units; others with the same order have none of their own.
+        Heard::Yes { order, .. } => {
+            let dossier = case.orders.get(order.as_ref()?)?;
+            if !std::ptr::eq(*dossier.won.first()?, operation) {
+                return Some(operation.ended);
+            }
+            if dossier.paid.iter().any(|paid| paid.code().is_none()) {
+                return None;
+            }
+            let back = dossier.cancelled.iter().filter(|back| back.is_yes()).map(|back| back.ended);
+            let is_over = |look: &&&Operation| {
+                matches!(look.heard, Heard::Yes { state: Some(OrderState::Expired | OrderState::Cancelled), .. })
+            };
+            back.chain(dossier.looks.iter().filter(is_over).map(|look| look.ended)).min()
+        }
+    }
+}
+
+/// The highest level within a span, that at its beginning included.
+fn most_between(levels: &Steps, from: Moment, to: Moment) -> i64 {
+    let first = levels.partition_point(|(moment, _)| *moment < from);
+    let before = first.checked_sub(1).map_or(0, |last| levels[last].1);
+    levels[first..].iter().take_while(|(moment, _)| *moment <= to).map(|(_, level)| *level).fold(before, i64::max)
+}
+
+/// H9.
+pub(super) fn exactness(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+    if !case.history.was_bought_out {
+        return;
+    }
+    let added = case.history.operations.iter().filter(|operation| operation.is_yes());
+    let added: i64 = added.map(|of| if let Want::Add(units) = of.want { i64::from(units) } else { 0 }).sum();
+    let unsure = case.history.operations.iter().filter(|of| matches!(of.want, Want::Add(_)) && of.is_unknown());
+    let unsure: i64 = unsure.map(|of| if let Want::Add(units) = of.want { i64::from(units) } else { 0 }).sum();
+    let live = case.history.finals.iter().filter(|last| last.state.is_live());
+    let live: i64 = live.map(|last| i64::from(last.units)).sum();
+    let stock = i64::from(case.history.terms.stock) + added;
+    if !(stock..=stock + unsure).contains(&live) {
+        object(Rule::Exactness, format!("{live} units are sold of {stock}, though more were wanted"));
+    }
+}

@@ -1,0 +1,82 @@
+//! A client that reads every word, and hangs up when it likes.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use crate::rig::answer::Answer;
+
+/// Longer than the server takes for anything, a stop by a signal included.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// The server's answers have a few hundred bytes.
+const CHUNK_BYTES: usize = 4096;
+
+/// What came back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Reply {
+    /// An answer.
+    Answer { status: u16, order: Option<String>, state: Option<String>, code: Option<String> },
+    /// Nobody was there to ask: certainly nothing has happened.
+    Unasked,
+    /// Asked, and nothing came back.
+    Lost,
+}
+
+/// One client on one connection, which is made when it is needed.
+#[derive(Debug)]
+pub(super) struct Client {
+    server: SocketAddr,
+    stream: Option<TcpStream>,
+    bytes: Vec<u8>,
+}
+
+impl Client {
+    pub(super) fn new(server: SocketAddr) -> Self {
+        Self { server, stream: None, bytes: Vec::new() }
+    }
+
+    /// Sends a request, and waits for its answer; where `hang_up` says so only as long.
+    pub(super) fn ask(&mut self, request: &[u8], hang_up: Option<Duration>) -> Reply {
+        let mut stream = match self.stream.take().map_or_else(|| self.connect(), Ok) {
+            Ok(stream) => stream,
+            Err(_) => return Reply::Unasked,
+        };
+        let patience = hang_up.unwrap_or(PATIENCE).max(Duration::from_micros(1));
+        if stream.write_all(request).is_err() {
+            return Reply::Lost;
+        }
+        let deadline = Instant::now() + patience;
+        self.bytes.clear();
+        loop {
+            match Answer::read(&self.bytes) {
+                Ok(Some(answer)) => {
+                    let text = |key| answer.text(key).map(str::to_owned);
+                    let (order, state, code) = (text("order"), text("state"), text("code"));
+                    let reply = Reply::Answer { status: answer.status, order, state, code };
+                    if !answer.is_last {
+                        self.stream = Some(stream);
+                    }
+                    return reply;
+                }
+                Ok(None) => {}
+                Err(_) => return Reply::Lost,
+            }
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
+                return Reply::Lost;
+            }
+            let mut chunk = [0; CHUNK_BYTES];
+            match stream.read(&mut chunk) {
+                Ok(0) | Err(_) => return Reply::Lost,
+                Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
+            }
+        }
+    }
+
+    fn connect(&self) -> std::io::Result<TcpStream> {
+        let stream = TcpStream::connect_timeout(&self.server, PATIENCE)?;
+        stream.set_nodelay(true)?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        Ok(stream)
+    }
+}

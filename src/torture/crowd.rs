@@ -1,0 +1,201 @@
+//! Buyers, and what they do: try, try again under the same key, pay, give back, look, hang up.
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::client::{Client, Reply};
+use super::dice::Dice;
+use super::history::{Heard, Operation, Stopwatch, Want};
+use super::{BUYER_HEADER, SALE, SECRET, SKU};
+use crate::clock::Clock;
+use crate::ids::OrderId;
+use crate::order::OrderState;
+use crate::orders::signature::{Key, Keys, sign};
+
+/// Buyers of whom several clients believe that they are they: their limit is fought for.
+const SHARED_BUYERS: u32 = 8;
+/// Of a hundred steps so many are attempts; the others pay, give back and look.
+const ATTEMPTS_PERCENT: u32 = 60;
+/// Of a hundred orders that somebody has, so many are remembered to be paid, given back or looked at.
+const MEMORY_ORDERS: usize = 64;
+/// Who finds nobody at home knocks again after so long.
+const KNOCK_AGAIN: Duration = Duration::from_millis(5);
+
+/// Of all clients.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) shop: SocketAddr,
+    pub(super) watch: Stopwatch,
+    /// Operations that are still to be made, at least.
+    pub(super) budget: AtomicU64,
+    /// Whether everything has gone wrong that was to go wrong.
+    pub(super) has_peace: AtomicBool,
+}
+
+impl Shared {
+    fn goes_on(&self) -> bool {
+        // Relaxed: a count and a flag that end a loop.
+        let is_within =
+            self.budget.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok();
+        is_within || !self.has_peace.load(Ordering::Relaxed)
+    }
+}
+
+/// One of the crowd.
+pub(super) struct Person<'a> {
+    shared: &'a Shared,
+    number: u32,
+    /// How many others it has been: whoever hears nothing is somebody else afterwards.
+    lives: u32,
+    client: Client,
+    dice: Dice,
+    keys: Keys,
+    clock: Clock,
+    count: u32,
+    /// The last attempts, to be made once more.
+    tried: Vec<(String, String, u32)>,
+    orders: Vec<(OrderId, String)>,
+    operations: Vec<Operation>,
+}
+
+impl<'a> Person<'a> {
+    pub(super) fn new(shared: &'a Shared, number: u32, dice: Dice) -> anyhow::Result<Self> {
+        Ok(Self {
+            shared,
+            number,
+            lives: 0,
+            client: Client::new(shared.shop),
+            dice,
+            keys: Keys::new(Key::parse(SECRET)?, None),
+            clock: Clock::system(),
+            count: 0,
+            tried: Vec::new(),
+            orders: Vec::new(),
+            operations: Vec::new(),
+        })
+    }
+
+    /// Lives until the budget is spent; what it has seen is the outcome.
+    pub(super) fn live(mut self) -> Vec<Operation> {
+        while self.shared.goes_on() {
+            self.step();
+        }
+        self.operations
+    }
+
+    fn step(&mut self) {
+        if self.dice.is_lucky(ATTEMPTS_PERCENT) || self.orders.is_empty() {
+            return self.attempt();
+        }
+        let nth = self.dice.roll(self.orders.len() as u32) as usize;
+        let (order, buyer) = self.orders[nth].clone();
+        match self.dice.roll(10) {
+            0..3 => {
+                self.pay(order);
+                self.orders.swap_remove(nth);
+            }
+            3..5 => {
+                let path = format!("/v1/orders/{order}/cancel");
+                self.ask(Want::Cancel(order), &request("POST", &path, &[(BUYER_HEADER, &buyer)], ""), false);
+            }
+            _ => {
+                let path = format!("/v1/orders/{order}");
+                self.ask(Want::Look(order), &request("GET", &path, &[(BUYER_HEADER, &buyer)], ""), false);
+            }
+        }
+    }
+
+    fn attempt(&mut self) {
+        let again = !self.tried.is_empty() && self.dice.is_lucky(25);
+        let (buyer, key, units) = if again {
+            self.tried[self.dice.roll(self.tried.len() as u32) as usize].clone()
+        } else {
+            self.count += 1;
+            let shared = self.dice.is_lucky(15).then(|| self.dice.roll(SHARED_BUYERS));
+            let buyer =
+                shared.map_or_else(|| format!("b-{}-{}", self.number, self.count / 3), |of| format!("all-{of}"));
+            (buyer, format!("k-{}-{}", self.number, self.count), 1 + self.dice.roll(2))
+        };
+        let path = format!("/v1/sales/{SALE}/items/{SKU}/orders");
+        let headers = [(BUYER_HEADER, buyer.as_str()), ("Idempotency-Key", &key), ("Content-Type", "application/json")];
+        let request = request("POST", &path, &headers, &format!("{{\"quantity\":{units}}}"));
+        let want = Want::Buy { buyer: buyer.clone(), key: key.clone(), units };
+        let heard = self.ask(want, &request, again);
+        if let Heard::Yes { order: Some(order), is_replay: false, .. } = heard {
+            self.orders.push((order, buyer.clone()));
+            if self.orders.len() > MEMORY_ORDERS {
+                self.orders.swap_remove(0);
+            }
+        }
+        // What was refused is asked anew under a new key; what is unknown is asked again under the same.
+        if !again && !matches!(heard, Heard::No { .. }) {
+            self.tried.push((buyer, key, units));
+            if self.tried.len() > MEMORY_ORDERS {
+                self.tried.swap_remove(0);
+            }
+        }
+    }
+
+    fn pay(&mut self, order: OrderId) {
+        let body = format!(
+            "{{\"type\":\"payment.succeeded\",\"timestamp\":\"{}\",\"data\":{{\"order\":\"{order}\",\"payment\":\"p-{order}\"}}}}",
+            self.clock.now().wall
+        );
+        let id = format!("m-{order}-{}", self.count);
+        let signed = sign(&id, body.as_bytes(), self.clock.now().wall, &self.keys);
+        let headers = [
+            ("webhook-id", id.as_str()),
+            ("webhook-timestamp", &signed.timestamp),
+            ("webhook-signature", &signed.signature),
+            ("Content-Type", "application/json"),
+        ];
+        self.ask(Want::Pay(order), &request("POST", "/v1/payments", &headers, &body), false);
+    }
+
+    fn ask(&mut self, want: Want, request: &[u8], is_replay: bool) -> Heard {
+        // Who is in a hurry hangs up in the middle of it.
+        let hang_up = self.dice.is_lucky(3).then(|| Duration::from_micros(u64::from(self.dice.roll(600))));
+        let begun = self.shared.watch.now();
+        let reply = self.client.ask(request, hang_up);
+        let ended = self.shared.watch.now();
+        let heard = heard(&reply, is_replay);
+        let client = self.number + self.lives * 1_000;
+        match &reply {
+            // Nothing was asked: it is no operation.
+            Reply::Unasked => {
+                std::thread::sleep(KNOCK_AGAIN);
+                return heard;
+            }
+            Reply::Lost => self.lives += 1,
+            Reply::Answer { .. } => {}
+        }
+        self.operations.push(Operation { client, want, begun, ended, heard: heard.clone() });
+        heard
+    }
+}
+
+/// What a reply means. A fault of the server's is as good as nothing, but where the contract says that it is a no.
+pub(super) fn heard(reply: &Reply, is_replay: bool) -> Heard {
+    match reply {
+        Reply::Answer { status: 200..300, order, state, .. } => Heard::Yes {
+            order: order.as_deref().and_then(|text| OrderId::parse(text).ok()),
+            state: state.as_deref().and_then(OrderState::of_word),
+            is_replay,
+        },
+        Reply::Answer { status, code, .. } => match code.as_deref() {
+            Some("outcome_unknown") | None => Heard::Nothing,
+            Some(code) if *status < 500 || matches!(code, "busy" | "not_stored") => Heard::No { code: code.to_owned() },
+            Some(_) => Heard::Nothing,
+        },
+        Reply::Unasked => Heard::No { code: "nobody_there".into() },
+        Reply::Lost => Heard::Nothing,
+    }
+}
+
+/// A request as it goes over the wire.
+pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
+    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+    let length = if method == "GET" { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    format!("{method} {path} HTTP/1.1\r\nHost: shop\r\n{headers}{length}\r\n{body}").into_bytes()
+}

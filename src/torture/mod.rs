@@ -1,0 +1,37 @@
+//! Tries to break every promise: a crowd, everything that goes wrong, and a judge who believes neither the server nor the
+//! ledger alone. Only in test builds; nobody but this machine can reach its servers.
+//!
+//! A round is one server's life: people buy, pay, give back and look while it is killed, frozen, stopped, full, reloaded and
+//! paused. Then it is let be, bought out, stopped, and judged twice: by what all clients heard ([`checker`]), and by its own
+//! log (the audit, with every acknowledged order).
+//!
+//! The same seed makes the same choices of clients and faults. Which answer comes first is the machine's choice: a seed
+//! repeats the plan, not the interleaving. The simulation of the floors, which repeats that too, is `funnel::tests`.
+
+pub mod checker;
+#[cfg(feature = "torture")]
+mod client;
+#[cfg(feature = "torture")]
+mod crowd;
+pub mod dice;
+pub mod history;
+#[cfg(feature = "torture")]
+mod nemesis;
+#[cfg(feature = "torture")]
+mod rounds;
+
+#[cfg(feature = "torture")]
+pub use rounds::{Fault, RoundTerms, Rounds, Tormented, torment};
+
+/// The one sale.
+#[cfg(feature = "torture")]
+const SALE: &str = "launch";
+/// The one item.
+#[cfg(feature = "torture")]
+const SKU: &str = "sneaker-42";
+/// Who says who a buyer is.
+#[cfg(feature = "torture")]
+const BUYER_HEADER: &str = "buyer-id";
+/// What payments are signed with.
+#[cfg(feature = "torture")]
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";

@@ -1,0 +1,198 @@
+//! Who makes everything go wrong: what, when and how long, by a seed.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+
+use super::SALE;
+use super::client::Client;
+use super::crowd::{heard, request};
+use super::dice::Dice;
+use super::history::{Heard, Operation, Stopwatch, Want};
+use crate::rig::child::Child;
+
+/// The shopkeeper's number among the clients.
+const SHOPKEEPER: u32 = u32::MAX;
+/// Longest that a crowd has peace between two faults.
+const PEACE_MS: (u32, u32) = (50, 500);
+/// Units that come on sale at once.
+const MORE_UNITS: u32 = 40;
+/// So often a change is tried that nobody answered.
+const TRIES: u32 = 50;
+
+/// What goes wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fault {
+    /// The process is gone, at once.
+    Kill,
+    /// The process stands still for a while.
+    Freeze,
+    /// The operator stops it, and starts it again.
+    Stop,
+    /// The disk takes nothing more for a while.
+    DiskFull,
+    /// The configuration is read anew.
+    Reload,
+    /// The same, and it is wrong.
+    BadReload,
+    /// The shopkeeper pauses the sale for a while.
+    Pause,
+    /// More units come on sale.
+    MoreUnits,
+}
+
+impl Fault {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Kill,
+        Self::Freeze,
+        Self::Stop,
+        Self::DiskFull,
+        Self::Reload,
+        Self::BadReload,
+        Self::Pause,
+        Self::MoreUnits,
+    ];
+
+    /// For people.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Kill => "kill",
+            Self::Freeze => "freeze",
+            Self::Stop => "stop",
+            Self::DiskFull => "disk full",
+            Self::Reload => "reload",
+            Self::BadReload => "bad reload",
+            Self::Pause => "pause",
+            Self::MoreUnits => "more units",
+        }
+    }
+}
+
+/// The server, and who torments it.
+pub(super) struct Nemesis<'a> {
+    child: &'a mut Child,
+    dir: &'a Path,
+    dice: Dice,
+    deck: Vec<Fault>,
+    office: Client,
+    watch: Stopwatch,
+    /// What the shopkeeper did meanwhile.
+    pub(super) operations: Vec<Operation>,
+    /// What went wrong.
+    pub(super) faults: Vec<Fault>,
+}
+
+impl<'a> Nemesis<'a> {
+    pub(super) fn new(child: &'a mut Child, dir: &'a Path, dice: Dice, watch: Stopwatch) -> anyhow::Result<Self> {
+        let office = Client::new(child.office().trim_start_matches("http://").parse()?);
+        Ok(Self { child, dir, dice, deck: Vec::new(), office, watch, operations: Vec::new(), faults: Vec::new() })
+    }
+
+    /// One thing goes wrong, and is over.
+    pub(super) fn strike(&mut self) -> anyhow::Result<()> {
+        std::thread::sleep(self.dice.span(PEACE_MS.0, PEACE_MS.1));
+        let fault = self.draw();
+        self.faults.push(fault);
+        match fault {
+            Fault::Kill => {
+                self.child.kill()?;
+                self.child.restart()
+            }
+            Fault::Freeze => {
+                self.signal(Signal::STOP)?;
+                std::thread::sleep(self.dice.span(20, 600));
+                self.signal(Signal::CONT)
+            }
+            Fault::Stop => {
+                self.child.stop()?;
+                self.child.restart()
+            }
+            Fault::DiskFull => self.disk_full(),
+            Fault::Reload => self.reload("# read anew\n"),
+            Fault::BadReload => self.reload("[access]\nnobody_knows_this = 1\n"),
+            Fault::Pause => {
+                self.insist(Want::Pause, "pause", "");
+                std::thread::sleep(self.dice.span(10, 200));
+                self.resume();
+                Ok(())
+            }
+            Fault::MoreUnits => {
+                let path = format!("/v1/admin/sales/{SALE}/items/{}/stock", super::SKU);
+                // Once: nobody would know how often it was done.
+                self.ask(Want::Add(MORE_UNITS), &path, &format!("{{\"add\":{MORE_UNITS}}}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// The next card of a deck that has each fault once, and is shuffled when it is empty.
+    fn draw(&mut self) -> Fault {
+        if self.deck.is_empty() {
+            self.deck = Fault::ALL.to_vec();
+        }
+        let nth = self.dice.roll(self.deck.len() as u32) as usize;
+        self.deck.swap_remove(nth)
+    }
+
+    /// The sale goes on, whatever was done before.
+    pub(super) fn resume(&mut self) {
+        self.insist(Want::Resume, "resume", "");
+    }
+
+    fn signal(&self, signal: Signal) -> anyhow::Result<()> {
+        kill_process(self.pid()?, signal).context("the server can't be signalled")
+    }
+
+    fn pid(&self) -> anyhow::Result<Pid> {
+        let pid = i32::try_from(self.child.pid()).ok().and_then(Pid::from_raw);
+        pid.context("the server has no process id")
+    }
+
+    /// A file that would grow beyond this doesn't: to the server that is a disk without room.
+    fn disk_full(&mut self) -> anyhow::Result<()> {
+        let wal = Child::data(self.dir).join("ledger.db-wal");
+        let now = fs::metadata(wal).map_or(0, |of| of.len());
+        let limit = |current| Rlimit { current, maximum: None };
+        prlimit(Some(self.pid()?), Resource::Fsize, limit(Some(now + u64::from(self.dice.roll(20_000)))))?;
+        std::thread::sleep(self.dice.span(50, 400));
+        prlimit(Some(self.pid()?), Resource::Fsize, limit(None))?;
+        Ok(())
+    }
+
+    /// The server reads its file with this in it; afterwards the file is as it was.
+    fn reload(&mut self, more: &str) -> anyhow::Result<()> {
+        let path = self.dir.join("config.toml");
+        let before = fs::read_to_string(&path)?;
+        fs::write(&path, format!("{before}\n{more}"))?;
+        self.signal(Signal::HUP)?;
+        std::thread::sleep(self.dice.span(10, 60));
+        fs::write(&path, before)?;
+        Ok(())
+    }
+
+    /// Until somebody says yes: both may be said again.
+    fn insist(&mut self, want: Want, word: &str, body: &str) {
+        let path = format!("/v1/admin/sales/{SALE}/{word}");
+        for _ in 0..TRIES {
+            if self.ask(want.clone(), &path, body) {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    fn ask(&mut self, want: Want, path: &str, body: &str) -> bool {
+        let headers = [("Content-Type", "application/json")];
+        let begun = self.watch.now();
+        let reply = self.office.ask(&request("POST", path, &headers, body), None);
+        let heard = heard(&reply, false);
+        let is_yes = matches!(heard, Heard::Yes { .. });
+        self.operations.push(Operation { client: SHOPKEEPER, want, begun, ended: self.watch.now(), heard });
+        is_yes
+    }
+}

@@ -1,0 +1,257 @@
+//! The rounds: a server, a crowd, a nemesis, a judge.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufWriter, Cursor, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use serde::Serialize;
+
+use super::checker::{Objection, objections};
+use super::client::{Client, Reply};
+use super::crowd::{Person, Shared, request};
+use super::dice::Dice;
+use super::history::{Final, Heard, History, Operation, Stopwatch, Terms, Want};
+use super::nemesis::Nemesis;
+use super::{BUYER_HEADER, SALE, SECRET, SKU};
+use crate::ledger::audit::audit;
+use crate::ledger::orders::{First, OrderFilter, stretches};
+use crate::ledger::read::LedgerReader;
+use crate::rig::child::{Child, Layout};
+
+pub use super::nemesis::Fault;
+
+/// People who buy at the same time.
+const PEOPLE: u32 = 16;
+/// So short that many orders run out within a round, and so long that many are paid.
+const HOLD: Duration = Duration::from_secs(2);
+/// Longer than a hold that was begun at the last moment, and the second within which it is noticed.
+const UNTIL_ALL_HAVE_RUN_OUT: Duration = Duration::from_secs(10);
+/// Units that each buyer may have.
+const LIMIT: u32 = 3;
+/// Units at the beginning: few, so that they are fought for, or many, so that more than refusals is seen.
+const STOCKS: [u32; 3] = [3, 100, 3_000];
+/// Who buys what is left at the end.
+const LAST_BUYERS: u32 = 1_000_000;
+
+/// What is to be done.
+#[derive(Debug, Clone)]
+pub struct Rounds {
+    /// How many.
+    pub rounds: u32,
+    /// Operations in each, at least.
+    pub operations: u64,
+    /// Faults in each, at least.
+    pub faults: u32,
+    /// What decides everything that isn't the machine's choice.
+    pub seed: u64,
+    /// Where histories are written, one behind the other.
+    pub history: Option<PathBuf>,
+    /// Where the servers' data lies; kept where something was wrong.
+    pub dir: PathBuf,
+}
+
+/// What a round's number decides.
+#[derive(Debug, Clone, Copy)]
+pub struct RoundTerms {
+    number: u32,
+    stock: u32,
+}
+
+/// What came of all rounds.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Tormented {
+    /// The seed.
+    pub seed: u64,
+    /// How many rounds were played.
+    pub rounds: u32,
+    /// Operations of all clients.
+    pub operations: u64,
+    /// Of these: yes.
+    pub won: u64,
+    /// Of these: those of which nobody heard.
+    pub unknown: u64,
+    /// Of those: attempts that had become orders all the same.
+    pub unknown_that_were_done: u64,
+    /// What went wrong, by kind.
+    pub faults: BTreeMap<&'static str, u64>,
+    /// Promises that were broken.
+    pub violations: u64,
+    /// Which.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub objections: Vec<Objection>,
+}
+
+/// Plays all rounds, or those up to the first with a violation; `tell` hears of each.
+///
+/// # Errors
+/// Where a round can't be played: no server, no directory.
+pub fn torment(rounds: &Rounds, mut tell: impl FnMut(u32, &Tormented)) -> anyhow::Result<Tormented> {
+    let mut sum = Tormented { seed: rounds.seed, ..Tormented::default() };
+    let mut written = match &rounds.history {
+        Some(path) => Some(BufWriter::new(fs::File::create(path).context("the history can't be written")?)),
+        None => None,
+    };
+    for number in 0..rounds.rounds {
+        let dir = rounds.dir.join(format!("round-{number}"));
+        fs::create_dir_all(&dir)?;
+        let dice = Dice::new(rounds.seed, u64::from(number)).roll(STOCKS.len() as u32);
+        let terms = RoundTerms { number, stock: STOCKS[dice as usize] };
+        let (history, faults, mut broken) = play(rounds, terms, &dir)?;
+        if let Some(file) = &mut written {
+            for operation in &history.operations {
+                serde_json::to_writer(&mut *file, operation)?;
+                file.write_all(b"\n")?;
+            }
+        }
+        broken.extend(objections(&history));
+        count(&mut sum, &history, &faults);
+        sum.violations += broken.len() as u64;
+        sum.objections.extend(broken);
+        tell(number, &sum);
+        if sum.violations > 0 {
+            break;
+        }
+        fs::remove_dir_all(&dir)?;
+    }
+    Ok(sum)
+}
+
+fn count(sum: &mut Tormented, history: &History, faults: &[Fault]) {
+    sum.rounds += 1;
+    sum.operations += history.operations.len() as u64;
+    sum.won += history.operations.iter().filter(|of| matches!(of.want, Want::Buy { .. }) && of.is_yes()).count() as u64;
+    sum.unknown += history.operations.iter().filter(|of| of.is_unknown()).count() as u64;
+    let known = |of: &Operation| matches!(of.heard, Heard::Yes { order: Some(_), .. });
+    let told: std::collections::HashSet<_> = history
+        .operations
+        .iter()
+        .filter(|of| known(of))
+        .filter_map(|of| if let Heard::Yes { order, .. } = of.heard { order } else { None })
+        .collect();
+    sum.unknown_that_were_done += history.finals.iter().filter(|last| !told.contains(&last.order)).count() as u64;
+    for fault in faults {
+        *sum.faults.entry(fault.word()).or_default() += 1;
+    }
+}
+
+fn layout(stock: u32) -> Layout {
+    Layout {
+        sale: SALE,
+        sku: SKU,
+        stock,
+        limit_per_buyer: LIMIT,
+        opens_at: None,
+        hold: Some(HOLD),
+        server: String::new(),
+        sections: format!(
+            "[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
+             [access]\nip = {{ rate = 0, burst = 0 }}\nbuyer = {{ rate = 0, burst = 0 }}\n\
+             [orders]\nrestart_grace = \"0s\"\ncool_down = \"0s\"\n[payments]\nsecret = \"{SECRET}\"\n"
+        ),
+    }
+}
+
+type Played = (History, Vec<Fault>, Vec<Objection>);
+
+fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played> {
+    let mut child = Child::start(dir, &layout(round.stock))?;
+    let watch = Stopwatch::start();
+    let dice = |number: u32| Dice::new(rounds.seed, u64::from(round.number) << 32 | u64::from(number));
+    let shared = Shared {
+        shop: child.shop()?,
+        watch,
+        budget: AtomicU64::new(rounds.operations),
+        has_peace: AtomicBool::new(false),
+    };
+    let mut nemesis = Nemesis::new(&mut child, dir, dice(PEOPLE + 1), watch)?;
+    let mut operations = Vec::new();
+    thread::scope(|scope| {
+        let people: Vec<_> = (0..PEOPLE)
+            .map(|number| Person::new(&shared, number, dice(number)))
+            .collect::<anyhow::Result<Vec<_>>>()?
+            .into_iter()
+            .map(|person| scope.spawn(move || person.live()))
+            .collect();
+        let outcome = (0..rounds.faults).try_for_each(|_| nemesis.strike());
+        // Relaxed: a flag that ends a loop.
+        shared.has_peace.store(true, Ordering::Relaxed);
+        for person in people {
+            operations.extend(person.join().map_err(|_| anyhow::anyhow!("a client has panicked"))?);
+        }
+        outcome
+    })?;
+    nemesis.resume();
+    operations.append(&mut nemesis.operations);
+    let faults = std::mem::take(&mut nemesis.faults);
+    thread::sleep(HOLD + Duration::from_secs(1));
+    let was_bought_out = buy_out(child.shop()?, watch, &mut operations)?;
+    child.stop()?;
+    operations.sort_by_key(|operation| operation.begun);
+    let broken = audited(dir, &operations)?;
+    let terms = Terms { stock: round.stock, limit_per_buyer: LIMIT, hold: HOLD };
+    Ok((History { terms, operations, finals: finals(dir)?, was_bought_out }, faults, broken))
+}
+
+/// Buyers who have nothing come one after the other, until one is told that all is gone for good.
+fn buy_out(shop: std::net::SocketAddr, watch: Stopwatch, operations: &mut Vec<Operation>) -> anyhow::Result<bool> {
+    let mut client = Client::new(shop);
+    let path = format!("/v1/sales/{SALE}/items/{SKU}/orders");
+    let begun_at = Instant::now();
+    for number in 0..LAST_BUYERS {
+        let (buyer, key) = (format!("last-{number}"), "k".to_owned());
+        let request = request("POST", &path, &[(BUYER_HEADER, &buyer), ("Idempotency-Key", &key)], "");
+        let begun = watch.now();
+        let reply = client.ask(&request, None);
+        let heard = super::crowd::heard(&reply, false);
+        let is_gone = matches!(&heard, Heard::No { code } if code == "sold_out");
+        anyhow::ensure!(reply != Reply::Unasked, "the server is gone at the end");
+        operations.push(Operation {
+            client: PEOPLE,
+            want: Want::Buy { buyer, key, units: 1 },
+            begun,
+            ended: watch.now(),
+            heard,
+        });
+        if is_gone {
+            return Ok(true);
+        }
+        anyhow::ensure!(begun_at.elapsed() < UNTIL_ALL_HAVE_RUN_OUT * 6, "what is left isn't bought in a minute");
+    }
+    Ok(false)
+}
+
+/// The ledger's own proof, with every order that somebody was told of.
+fn audited(dir: &Path, operations: &[Operation]) -> anyhow::Result<Vec<Objection>> {
+    let mut acks = String::new();
+    for operation in operations {
+        if let (Want::Buy { .. }, Heard::Yes { order: Some(order), .. }) = (&operation.want, &operation.heard) {
+            acks.push_str(&format!("{order}\n"));
+        }
+    }
+    let report = audit(&LedgerReader::open(&Child::data(dir))?, Some(Cursor::new(acks)))?;
+    let violations = report.violations().iter();
+    Ok(violations.map(|of| Objection { rule: super::checker::Rule::Audit, what: format!("{of:?}") }).collect())
+}
+
+fn finals(dir: &Path) -> anyhow::Result<Vec<Final>> {
+    let reader = LedgerReader::open(&Child::data(dir))?;
+    let head = reader.head()?;
+    let mut finals = Vec::new();
+    for stretch in stretches(1, head.seq, First::Oldest) {
+        for order in reader.orders(&OrderFilter::default(), stretch, First::Oldest, u32::MAX)? {
+            finals.push(Final {
+                order: order.id,
+                buyer: order.buyer.as_str().into(),
+                key: order.key.map_or_else(String::new, |key| key.as_str().into()),
+                units: order.quantity.units(),
+                state: order.state,
+            });
+        }
+    }
+    Ok(finals)
+}
