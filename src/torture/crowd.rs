@@ -8,7 +8,7 @@ use super::client::{Client, Reply};
 use super::dice::Dice;
 use super::history::{Heard, Operation, Stopwatch, Want};
 use super::{BUYER_HEADER, SALE, SECRET, SKU};
-use crate::clock::Clock;
+use crate::clock::{Clock, WallTime};
 use crate::ids::OrderId;
 use crate::order::OrderState;
 use crate::orders::signature::{Key, Keys, sign};
@@ -138,19 +138,8 @@ impl<'a> Person<'a> {
     }
 
     fn pay(&mut self, order: OrderId) {
-        let body = format!(
-            "{{\"type\":\"payment.succeeded\",\"timestamp\":\"{}\",\"data\":{{\"order\":\"{order}\",\"payment\":\"p-{order}\"}}}}",
-            self.clock.now().wall
-        );
-        let id = format!("m-{order}-{}", self.count);
-        let signed = sign(&id, body.as_bytes(), self.clock.now().wall, &self.keys);
-        let headers = [
-            ("webhook-id", id.as_str()),
-            ("webhook-timestamp", &signed.timestamp),
-            ("webhook-signature", &signed.signature),
-            ("Content-Type", "application/json"),
-        ];
-        self.ask(Want::Pay(order), &request("POST", "/v1/payments", &headers, &body), false);
+        let request = payment(order, self.clock.now().wall, &self.keys);
+        self.ask(Want::Pay(order), &request, false);
     }
 
     fn ask(&mut self, want: Want, request: &[u8], is_replay: bool) -> Heard {
@@ -191,6 +180,23 @@ pub(super) fn heard(reply: &Reply, is_replay: bool) -> Heard {
         Reply::Unasked => Heard::No { code: "nobody_there".into() },
         Reply::Lost => Heard::Nothing,
     }
+}
+
+/// A provider's word that an order is paid, signed.
+pub(super) fn payment(order: OrderId, now: WallTime, keys: &Keys) -> Vec<u8> {
+    let body = format!(
+        "{{\"type\":\"payment.succeeded\",\"timestamp\":\"{now}\",\
+         \"data\":{{\"order\":\"{order}\",\"payment\":\"p-{order}\"}}}}"
+    );
+    let id = format!("m-{order}-{}", now.micros());
+    let signed = sign(&id, body.as_bytes(), now, keys);
+    let headers = [
+        ("webhook-id", id.as_str()),
+        ("webhook-timestamp", &signed.timestamp),
+        ("webhook-signature", &signed.signature),
+        ("Content-Type", "application/json"),
+    ];
+    request("POST", "/v1/payments", &headers, &body)
 }
 
 /// A request as it goes over the wire.

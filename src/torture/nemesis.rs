@@ -1,6 +1,7 @@
 //! Who makes everything go wrong: what, when and how long, by a seed.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -79,7 +80,7 @@ pub(super) struct Nemesis<'a> {
     dir: &'a Path,
     dice: Dice,
     deck: Vec<Fault>,
-    office: Client,
+    office: SocketAddr,
     watch: Stopwatch,
     /// What the shopkeeper did meanwhile.
     pub(super) operations: Vec<Operation>,
@@ -89,7 +90,7 @@ pub(super) struct Nemesis<'a> {
 
 impl<'a> Nemesis<'a> {
     pub(super) fn new(child: &'a mut Child, dir: &'a Path, dice: Dice, watch: Stopwatch) -> anyhow::Result<Self> {
-        let office = Client::new(child.office().trim_start_matches("http://").parse()?);
+        let office = child.office().trim_start_matches("http://").parse()?;
         Ok(Self { child, dir, dice, deck: Vec::new(), office, watch, operations: Vec::new(), faults: Vec::new() })
     }
 
@@ -189,7 +190,8 @@ impl<'a> Nemesis<'a> {
     fn ask(&mut self, want: Want, path: &str, body: &str) -> bool {
         let headers = [("Content-Type", "application/json")];
         let begun = self.watch.now();
-        let reply = self.office.ask(&request("POST", path, &headers, body), None);
+        // A connection of its own: the last one may have ended with its server.
+        let reply = Client::new(self.office).ask(&request("POST", path, &headers, body), None);
         let heard = heard(&reply, false);
         let is_yes = matches!(heard, Heard::Yes { .. });
         self.operations.push(Operation { client: SHOPKEEPER, want, begun, ended: self.watch.now(), heard });

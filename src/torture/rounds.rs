@@ -3,24 +3,27 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufWriter, Cursor, Write as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Context as _;
 use serde::Serialize;
 
 use super::checker::{Objection, objections};
 use super::client::{Client, Reply};
-use super::crowd::{Person, Shared, request};
+use super::crowd::{Person, Shared, heard, payment, request};
 use super::dice::Dice;
 use super::history::{Final, Heard, History, Operation, Stopwatch, Terms, Want};
 use super::nemesis::Nemesis;
 use super::{BUYER_HEADER, SALE, SECRET, SKU};
+use crate::clock::Clock;
 use crate::ledger::audit::audit;
 use crate::ledger::orders::{First, OrderFilter, stretches};
 use crate::ledger::read::LedgerReader;
+use crate::orders::signature::{Key, Keys};
 use crate::rig::child::{Child, Layout};
 
 pub use super::nemesis::Fault;
@@ -29,14 +32,14 @@ pub use super::nemesis::Fault;
 const PEOPLE: u32 = 16;
 /// So short that many orders run out within a round, and so long that many are paid.
 const HOLD: Duration = Duration::from_secs(2);
-/// Longer than a hold that was begun at the last moment, and the second within which it is noticed.
-const UNTIL_ALL_HAVE_RUN_OUT: Duration = Duration::from_secs(10);
+/// A second within which it is noticed that a hold is over.
+const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 /// Units that each buyer may have.
 const LIMIT: u32 = 3;
 /// Units at the beginning: few, so that they are fought for, or many, so that more than refusals is seen.
 const STOCKS: [u32; 3] = [3, 100, 3_000];
-/// Who buys what is left at the end.
-const LAST_BUYERS: u32 = 1_000_000;
+/// Who buys what is left at the end: more than there are units.
+const LAST_BUYERS: u32 = 20_000;
 
 /// What is to be done.
 #[derive(Debug, Clone)]
@@ -188,7 +191,7 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     nemesis.resume();
     operations.append(&mut nemesis.operations);
     let faults = std::mem::take(&mut nemesis.faults);
-    thread::sleep(HOLD + Duration::from_secs(1));
+    thread::sleep(HOLD + NOTICED_WITHIN);
     let was_bought_out = buy_out(child.shop()?, watch, &mut operations)?;
     child.stop()?;
     operations.sort_by_key(|operation| operation.begun);
@@ -197,30 +200,28 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     Ok((History { terms, operations, finals: finals(dir)?, was_bought_out }, faults, broken))
 }
 
-/// Buyers who have nothing come one after the other, until one is told that all is gone for good.
-fn buy_out(shop: std::net::SocketAddr, watch: Stopwatch, operations: &mut Vec<Operation>) -> anyhow::Result<bool> {
-    let mut client = Client::new(shop);
+/// Buyers who have nothing come one after the other and pay at once, until one is told that all is gone.
+fn buy_out(shop: SocketAddr, watch: Stopwatch, operations: &mut Vec<Operation>) -> anyhow::Result<bool> {
+    let (mut client, keys, clock) = (Client::new(shop), Keys::new(Key::parse(SECRET)?, None), Clock::system());
     let path = format!("/v1/sales/{SALE}/items/{SKU}/orders");
-    let begun_at = Instant::now();
+    let mut ask = |want: Want, bytes: &[u8]| {
+        let begun = watch.now();
+        let reply = client.ask(bytes, None);
+        anyhow::ensure!(reply != Reply::Unasked, "the server is gone at the end");
+        let heard = heard(&reply, false);
+        operations.push(Operation { client: PEOPLE, want, begun, ended: watch.now(), heard: heard.clone() });
+        Ok(heard)
+    };
     for number in 0..LAST_BUYERS {
         let (buyer, key) = (format!("last-{number}"), "k".to_owned());
-        let request = request("POST", &path, &[(BUYER_HEADER, &buyer), ("Idempotency-Key", &key)], "");
-        let begun = watch.now();
-        let reply = client.ask(&request, None);
-        let heard = super::crowd::heard(&reply, false);
-        let is_gone = matches!(&heard, Heard::No { code } if code == "sold_out");
-        anyhow::ensure!(reply != Reply::Unasked, "the server is gone at the end");
-        operations.push(Operation {
-            client: PEOPLE,
-            want: Want::Buy { buyer, key, units: 1 },
-            begun,
-            ended: watch.now(),
-            heard,
-        });
-        if is_gone {
-            return Ok(true);
+        let attempt = request("POST", &path, &[(BUYER_HEADER, &buyer), ("Idempotency-Key", &key)], "");
+        match ask(Want::Buy { buyer, key, units: 1 }, &attempt)? {
+            Heard::Yes { order: Some(order), .. } => {
+                ask(Want::Pay(order), &payment(order, clock.now().wall, &keys))?;
+            }
+            Heard::No { code } if code == "sold_out" => return Ok(true),
+            _ => {}
         }
-        anyhow::ensure!(begun_at.elapsed() < UNTIL_ALL_HAVE_RUN_OUT * 6, "what is left isn't bought in a minute");
     }
     Ok(false)
 }

@@ -98,6 +98,16 @@ fn nobody_has_more_than_the_limit_at_once() {
 }
 
 #[test]
+fn a_hold_may_have_begun_when_nobody_heard_of_it() {
+    let unheard = operation(buy("a", "k", 2), (0, 10), Heard::Nothing);
+    let again = operation(buy("a", "k", 2), (900, 910), yes(1, Held));
+    let other = operation(buy("a", "l", 2), (HOLD_MS + 100, HOLD_MS + 110), yes(2, Held));
+    let finals = vec![last(1, "a", "k", 2, Expired), last(2, "a", "l", 2, Expired)];
+    assert_eq!(broken(9, vec![unheard, again.clone(), other.clone()], finals.clone()), []);
+    assert_eq!(broken(9, vec![again, other], finals), [Rule::Limit]);
+}
+
+#[test]
 fn sold_out_is_a_lie_where_a_unit_was_free_all_the_time() {
     let sold_out = |at| operation(buy("b", "k", 1), at, no("sold_out"));
     assert_eq!(broken(1, vec![sold_out((0, 10))], vec![]), [Rule::FalseNo]);

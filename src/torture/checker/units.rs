@@ -13,10 +13,11 @@ const GRAIN: Duration = Duration::from_millis(5);
 type Steps = Vec<(Moment, i64)>;
 
 /// When an order's units were certainly its buyer's: each span from its beginning on, to its end where there is one.
-fn certain(dossier: &Dossier<'_>, hold: Duration) -> Vec<(Moment, Option<Moment>)> {
+fn certain(case: &Case<'_>, dossier: &Dossier<'_>) -> Vec<(Moment, Option<Moment>)> {
     let Some(first) = dossier.won.iter().map(|won| won.ended).min() else { return Vec::new() };
+    let hold = case.history.terms.hold;
     let paid = dossier.paid.iter().filter(|paid| paid.is_yes()).map(|paid| paid.ended).min();
-    let placed = dossier.won.iter().map(|won| won.begun).min().unwrap_or(first);
+    let placed = may_be_placed(case, dossier).unwrap_or(first);
     let given_back = dossier.cancelled.iter().filter(|back| back.code().is_none()).map(|back| back.begun).min();
     let released = given_back.unwrap_or(Moment::MAX).min(placed + hold.saturating_sub(GRAIN));
     match paid {
@@ -27,9 +28,16 @@ fn certain(dossier: &Dossier<'_>, hold: Duration) -> Vec<(Moment, Option<Moment>
     }
 }
 
-fn steps_of(dossier: &Dossier<'_>, hold: Duration, steps: &mut Steps) {
+/// The earliest moment at which the order may have been placed: an attempt that nobody heard of may have been the one.
+fn may_be_placed(case: &Case<'_>, dossier: &Dossier<'_>) -> Option<Moment> {
+    let Want::Buy { buyer, key, .. } = &dossier.won.first()?.want else { return None };
+    let attempts = case.attempts.get(&(buyer.as_str(), key.as_str()))?;
+    attempts.iter().filter(|attempt| attempt.code().is_none()).map(|attempt| attempt.begun).min()
+}
+
+fn steps_of(case: &Case<'_>, dossier: &Dossier<'_>, steps: &mut Steps) {
     let Some(Want::Buy { units, .. }) = dossier.won.first().map(|won| &won.want) else { return };
-    for (from, to) in certain(dossier, hold) {
+    for (from, to) in certain(case, dossier) {
         if to.is_none_or(|to| to > from) {
             steps.push((from, i64::from(*units)));
             steps.extend(to.map(|to| (to, -i64::from(*units))));
@@ -52,7 +60,7 @@ fn peak(mut steps: Steps) -> i64 {
 pub(super) fn oversold(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
     let terms = case.history.terms;
     let mut steps = Vec::new();
-    case.orders.values().for_each(|dossier| steps_of(dossier, terms.hold, &mut steps));
+    case.orders.values().for_each(|dossier| steps_of(case, dossier, &mut steps));
     // Units that were put on sale are there from the moment at which somebody asked for it.
     for operation in &case.history.operations {
         if let (Want::Add(units), true) = (&operation.want, operation.code().is_none()) {
@@ -71,7 +79,7 @@ pub(super) fn limit(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
     let mut by_buyer: HashMap<&str, Steps> = HashMap::new();
     for dossier in case.orders.values() {
         if let Some(Want::Buy { buyer, .. }) = dossier.won.first().map(|won| &won.want) {
-            steps_of(dossier, terms.hold, by_buyer.entry(buyer).or_default());
+            steps_of(case, dossier, by_buyer.entry(buyer).or_default());
         }
     }
     let mut finals: HashMap<&str, i64> = HashMap::new();
