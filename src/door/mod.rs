@@ -12,6 +12,7 @@ mod connection;
 mod extract;
 #[cfg(any(test, feature = "torture"))]
 pub(crate) mod fuzzed;
+mod host;
 mod identity;
 mod listener;
 mod office;

@@ -20,6 +20,7 @@ use serde_json::error::Category;
 use tower_service::Service;
 
 use super::extract::Named;
+use super::host::is_host;
 use super::identity::{self, IdentityMode};
 use super::pages::Storefront;
 use super::payments::Payments;
@@ -99,10 +100,7 @@ pub(super) fn fit(request: &Request<Incoming>) -> Result<(), Unfit> {
     }
     let mut hosts = request.headers().get_all(header::HOST).iter();
     let host = hosts.next();
-    let is_host = |host: &HeaderValue| {
-        let bytes = host.as_bytes();
-        !bytes.is_empty() && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b".-_:[]".contains(byte))
-    };
+    let is_host = |host: &HeaderValue| is_host(host.as_bytes());
     let is_missing = host.is_none() && request.version() == Version::HTTP_11;
     // A target that names another authority than the Host header is how requests are smuggled past a proxy's rules.
     let differs = match (request.uri().authority(), host) {

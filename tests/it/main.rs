@@ -46,5 +46,6 @@ mod slow;
 mod stampede;
 mod storefront;
 mod tls;
+mod vectors;
 mod webhooks;
 mod wire;

@@ -17,22 +17,31 @@ use crate::wire::{PATIENCE, Request, Wire, eventually};
 /// Where the shop listens in the settings.
 const SHOP: &str = "127.0.0.1:8080";
 
-struct Proxy {
+pub(crate) struct Proxy {
     process: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     _dir: TempDir,
 }
 
 impl Proxy {
     /// nginx as packaged, but for its certificate, its port and where it keeps files.
     fn nginx(shop: SocketAddr) -> Self {
+        Self::nginx_with(shop, "")
+    }
+
+    /// The same, and one sale is out of bounds.
+    pub(crate) fn nginx_without(shop: SocketAddr, sale: &str) -> Self {
+        Self::nginx_with(shop, &format!("location ~ ^/v1/sales/{sale}/ {{ return 403; }}"))
+    }
+
+    fn nginx_with(shop: SocketAddr, location: &str) -> Self {
         let (dir, address) = (TempDir::new().expect("a directory"), free_address());
         let kept = |line: &&str| !line.trim_start().starts_with("ssl_certificate");
         let site: Vec<_> = packaged("nginx.conf", shop).lines().filter(kept).map(str::to_owned).collect::<Vec<_>>();
         let path = dir.path().display();
         let site = site
             .join("\n")
-            .replace("listen 443 ssl;", &format!("listen {address};"))
+            .replace("listen 443 ssl;", &format!("listen {address};\n{location}"))
             .replace("/var/cache/nginx/doorbuster", &format!("{path}/cache"));
         let paths: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
             .map(|name| format!("{name}_temp_path {path}/{name};\n"))
@@ -46,6 +55,29 @@ impl Proxy {
             "nginx.conf",
             &whole,
         ));
+        Self::start(command, dir, address)
+    }
+
+    /// HAProxy as packaged, but for its certificate and its port.
+    fn haproxy(shop: SocketAddr) -> Self {
+        Self::haproxy_with(shop, "")
+    }
+
+    /// The same, and one sale is out of bounds.
+    pub(crate) fn haproxy_without(shop: SocketAddr, sale: &str) -> Self {
+        Self::haproxy_with(shop, &format!("http-request deny if {{ path_beg /v1/sales/{sale}/ }}"))
+    }
+
+    fn haproxy_with(shop: SocketAddr, rule: &str) -> Self {
+        let (dir, address) = (TempDir::new().expect("a directory"), free_address());
+        let bind = "bind :443 ssl crt /etc/haproxy/certs/sale.example.pem";
+        let settings = packaged("haproxy.cfg", shop);
+        assert!(settings.contains(bind), "{settings}");
+        // Fewer connections than an operator's: each costs memory when the program starts.
+        let whole =
+            settings.replace(bind, &format!("bind {address}\n    {rule}")).replace("maxconn 50000", "maxconn 500");
+        let mut command = Command::new("haproxy");
+        command.arg("-db").arg("-f").arg(write(dir.path(), "haproxy.cfg", &whole));
         Self::start(command, dir, address)
     }
 
@@ -170,6 +202,18 @@ fn nginx_carries_a_sale_as_packaged() {
 #[ignore = "needs Caddy: tests/run"]
 fn caddy_carries_a_sale_as_packaged() {
     carries_a_sale(Proxy::caddy);
+}
+
+#[test]
+#[ignore = "needs HAProxy: tests/run"]
+fn haproxy_carries_a_sale_as_packaged() {
+    carries_a_sale(Proxy::haproxy);
+}
+
+#[test]
+#[ignore = "needs HAProxy: tests/run"]
+fn haproxy_believes_no_address_that_a_client_makes_up() {
+    believes_no_address_that_a_client_makes_up(Proxy::haproxy);
 }
 
 #[test]

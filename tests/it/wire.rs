@@ -174,6 +174,15 @@ impl Wire {
         }
     }
 
+    /// Hears all that still comes, whatever it is, until the connection ends: the statuses.
+    pub(crate) fn hear_all(&mut self) -> Vec<u16> {
+        let mut statuses = Vec::new();
+        while let Ok(response) = self.read_response() {
+            statuses.push(response.status);
+        }
+        statuses
+    }
+
     /// Asks, where the connection may end instead of an answer.
     pub(crate) fn try_ask(&mut self, request: &Request) -> Option<Response> {
         self.say(&request.bytes());
