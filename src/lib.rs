@@ -95,6 +95,8 @@ pub mod postgres;
 pub mod readiness;
 pub mod rig;
 pub mod sale;
+#[cfg(all(test, not(doorbuster_loom)))]
+mod simulation;
 pub mod stock;
 mod sync;
 mod urgency;
