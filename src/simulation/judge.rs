@@ -2,7 +2,7 @@
 //! by what the log says.
 
 use super::audience::Answer;
-use super::life::{Ask, Life};
+use super::life::{Ask, Life, ROUNDS_MAX};
 use super::world::{BUYERS, Known, Promised, SALE, SKUS};
 use crate::funnel::Refusal;
 use crate::ids::{BuyerRef, OrderId};
@@ -80,7 +80,7 @@ impl Life<'_, '_> {
                 break;
             }
             rounds += 1;
-            assert!(rounds < 100, "somebody waits for ever: {} waiters", self.waiters.len());
+            assert!(rounds < ROUNDS_MAX, "somebody waits for ever: {} do", self.waiters.len());
         }
         self.world.trace_disk();
         true

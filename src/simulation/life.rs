@@ -18,6 +18,9 @@ use crate::sale::Entered;
 /// So many steps a process lives at most, and so many attempts are made.
 const STEPS: u64 = 120;
 
+/// So many turns of the writer are more than enough for everybody to have his answer.
+pub(super) const ROUNDS_MAX: u32 = 100;
+
 /// What a buyer asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ask {
@@ -172,23 +175,23 @@ impl<'a> Life<'a, '_> {
         self.world.trace.line("an end");
         self.leave();
         self.world.disk.set_luck(Luck::Good);
-        // Whoever waits has his place in the queue, or is the keeper, who acts when he is asked.
-        while self.writer.turn_of(usize::MAX) > 0 {
-            self.hear();
-        }
         self.writer.probe();
-        self.world.trace_disk();
-        let is_broken = matches!(self.funnel.ledger.health().state, LedgerState::Broken(_));
-        if !is_broken {
-            while !self.waiters.is_empty() {
-                self.writer.turn_of(usize::MAX);
-                self.hear();
+        let mut rounds = 0;
+        // Whoever waits has his place in the queue, or is the keeper, who acts when he is asked.
+        while self.writer.turn() > 0 || !self.waiters.is_empty() {
+            self.hear();
+            rounds += 1;
+            assert!(rounds < ROUNDS_MAX, "somebody waits for ever: {} do", self.waiters.len());
+            if matches!(self.funnel.ledger.health().state, LedgerState::Broken(_)) {
+                self.world.trace_disk();
+                return End::Killed;
             }
-            let Self { writer, .. } = self;
-            writer.finish();
-            return End::Closed;
         }
-        End::Killed
+        self.world.trace_disk();
+        assert_eq!(self.funnel.ledger.health().underway, 0, "places are left behind");
+        let Self { writer, .. } = self;
+        writer.finish();
+        End::Closed
     }
 
     /// A size for the next batch.
