@@ -98,6 +98,8 @@ pub mod postgres;
 pub mod readiness;
 pub mod rig;
 pub mod sale;
+#[cfg(all(test, not(doorbuster_loom)))]
+mod simulation;
 pub mod stock;
 mod sync;
 #[cfg(any(test, feature = "torture"))]

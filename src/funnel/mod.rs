@@ -27,11 +27,13 @@ use crate::access::Access;
 use crate::client::{Client, PassBuffer, Proof};
 use crate::clock::Now;
 use crate::ids::{ItemNo, KeyRef};
-use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered};
+#[cfg(test)]
+use crate::ledger::Writer;
+use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered, Settle, Slot};
 use crate::order::{Ack, Order, Stored};
 use crate::orders::Book;
-use crate::sale::{Aim, Catalog, Entered};
-use crate::stock::{Stock, Wanted};
+use crate::sale::{Aim, Catalog, Entered, Underway};
+use crate::stock::{Claim, Stock, Wanted};
 
 /// A request to buy, as its head tells it.
 #[derive(Debug, Clone, Copy)]
@@ -53,6 +55,18 @@ pub enum Descent<'a> {
     Open(Entered<'a>),
     /// There is an order under this key: read the body, then [`Stock::check_replay`] against the item it names.
     Again(Arc<Order>, ItemNo),
+}
+
+/// An attempt that has all that it needs but the units: dropped, it leaves no trace.
+#[derive(Debug)]
+#[must_use]
+pub struct Reach<'a> {
+    /// Its order, in its buyer's account.
+    claim: Claim<'a>,
+    /// Its place in the ledger's queue.
+    slot: Slot<'a>,
+    /// Its foot in the sale's gate, drawn back last.
+    underway: Underway<'a>,
 }
 
 /// The five floors.
@@ -86,9 +100,36 @@ impl Funnel {
     /// [`LedgerFault`] where the writer can't be started.
     pub fn build(
         (ledger, recovered): (OpenLedger, Recovered),
+        doors: (Client, Access),
+        ack: Ack,
+        on_broken: Box<dyn Fn(&str) + Send>,
+    ) -> Result<Self, LedgerFault> {
+        Self::furnish(recovered, doors, ack, on_broken, |settle| ledger.start(settle))
+    }
+
+    /// The same house, whose writer has no thread: whoever gets it takes its turns.
+    #[cfg(test)]
+    pub(crate) fn by_hand(
+        (ledger, recovered): (OpenLedger, Recovered),
+        doors: (Client, Access),
+        ack: Ack,
+        on_broken: Box<dyn Fn(&str) + Send>,
+    ) -> Result<(Self, Writer), LedgerFault> {
+        let mut hand = None;
+        let funnel = Self::furnish(recovered, doors, ack, on_broken, |settle| {
+            let (ledger, writer) = ledger.by_hand(settle);
+            hand = Some(writer);
+            Ok(ledger)
+        })?;
+        Ok((funnel, hand.expect("a ledger that was started has a writer")))
+    }
+
+    fn furnish(
+        recovered: Recovered,
         (client, access): (Client, Access),
         ack: Ack,
         on_broken: Box<dyn Fn(&str) + Send>,
+        start: impl FnOnce(Box<dyn Settle>) -> Result<Ledger, LedgerFault>,
     ) -> Result<Self, LedgerFault> {
         let (stock, tallies) = (Arc::new(Stock::new()), Arc::new(Tallies::default()));
         let orders = Arc::new(Book::of(recovered.orders.len()));
@@ -130,7 +171,7 @@ impl Funnel {
             tallies: Arc::clone(&tallies),
             on_broken,
         };
-        let ledger = ledger.start(Box::new(settlement))?;
+        let ledger = start(Box::new(settlement))?;
         Ok(Self {
             client,
             access,
@@ -179,10 +220,28 @@ impl Funnel {
         desk: DeskId,
         now: Now,
     ) -> Result<(Arc<Order>, Receipt), Refusal> {
-        let _underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
+        self.grasp(self.reach(entered, wanted, now)?, desk)
+    }
+
+    /// The first half of [`Funnel::take`]: everything but the units. Keep it for no longer than that takes, for the keeper
+    /// waits for feet in the gate.
+    ///
+    /// # Refuses
+    /// As [`Funnel::take`], but for the units.
+    pub fn reach<'a>(&'a self, entered: &Entered<'a>, wanted: Wanted<'_>, now: Now) -> Result<Reach<'a>, Refusal> {
+        let underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
         self.stock.cooled_down(entered, self.cool_down, now.wall)?; // 4, who lets holds run out waits
         let claim = self.stock.claim(entered, wanted, now.wall)?; // 4, the buyer's limit
         let slot = self.ledger.slot_for(self.ack)?; // 5, a place in the queue
+        Ok(Reach { claim, slot, underway })
+    }
+
+    /// The other half: the units, and the order is handed over.
+    ///
+    /// # Refuses
+    /// By floor 4, where the units are gone.
+    pub fn grasp(&self, reach: Reach<'_>, desk: DeskId) -> Result<(Arc<Order>, Receipt), Refusal> {
+        let Reach { underway: _underway, claim, slot } = reach;
         let order = self.stock.take(claim)?.keep(); // 4, the units are off the shelf
         // After this point the order must succeed.
         self.orders.enter(Arc::clone(&order));

@@ -21,6 +21,8 @@ pub mod event;
 pub mod export;
 mod fault;
 mod health;
+#[cfg(test)]
+pub(crate) mod imagined;
 mod inserter;
 mod lock;
 pub mod moves;

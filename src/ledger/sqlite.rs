@@ -74,6 +74,16 @@ impl Sqlite {
         sync_dir(dir)?;
         Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES })
     }
+
+    /// A new ledger that nothing keeps: for simulations, which lose power by forgetting everything but this.
+    #[cfg(test)]
+    pub(super) fn in_memory() -> rusqlite::Result<Self> {
+        let connection = Connection::open_in_memory()?;
+        connection.set_prepared_statement_cache_capacity(32);
+        connection.pragma_update(None, "foreign_keys", true)?;
+        create(&connection)?;
+        Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES })
+    }
 }
 
 fn pragma<T: rusqlite::types::FromSql>(connection: &Connection, name: &str) -> rusqlite::Result<T> {

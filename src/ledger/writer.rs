@@ -96,8 +96,13 @@ impl Writer {
 
     /// Writes one batch of what is queued. Says how many events it decided; 0 where none were waiting.
     pub fn turn(&mut self) -> usize {
+        self.turn_of(BATCH_MAX)
+    }
+
+    /// The same, of so many events at most.
+    pub(crate) fn turn_of(&mut self, most: usize) -> usize {
         self.batch.clear();
-        let count = self.take();
+        let count = self.take(most);
         if count > 0 {
             self.write(0..count);
             self.publish();
@@ -110,8 +115,8 @@ impl Writer {
         count
     }
 
-    fn take(&mut self) -> usize {
-        let count = self.commons.queue.take(&mut self.batch, BATCH_MAX);
+    fn take(&mut self, most: usize) -> usize {
+        let count = self.commons.queue.take(&mut self.batch, most);
         self.undecided += count;
         count
     }
@@ -338,7 +343,7 @@ impl Writer {
             self.decided();
             self.deliver();
             self.batch.clear();
-            if self.take() == 0 {
+            if self.take(BATCH_MAX) == 0 {
                 return;
             }
         }
