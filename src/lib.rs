@@ -52,6 +52,7 @@
 //! | [`keeper`] | the shopkeeper: whatever changes a sale, by hand or by its schedule |
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
+//! | [`failpoint`] | where a test build can be made to fail; nothing of it in any other |
 //! | [`clock`], `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
@@ -79,6 +80,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod door;
+pub mod failpoint;
 pub mod funnel;
 pub mod holds;
 mod home;

@@ -26,8 +26,9 @@ use std::time::Duration;
 use crate::access::Access;
 use crate::client::{Client, PassBuffer, Proof};
 use crate::clock::Now;
+use crate::failpoint::{self, Point};
 use crate::ids::{ItemNo, KeyRef};
-use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered};
+use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered, Unwritten};
 use crate::order::{Ack, Order, Stored};
 use crate::orders::Book;
 use crate::sale::{Aim, Catalog, Entered};
@@ -182,8 +183,13 @@ impl Funnel {
         let _underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
         self.stock.cooled_down(entered, self.cool_down, now.wall)?; // 4, who lets holds run out waits
         let claim = self.stock.claim(entered, wanted, now.wall)?; // 4, the buyer's limit
+        if failpoint::fails(Point::AfterLimitTaken) {
+            return Err(Unwritten::Busy.into());
+        }
         let slot = self.ledger.slot_for(self.ack)?; // 5, a place in the queue
-        let order = self.stock.take(claim)?.keep(); // 4, the units are off the shelf
+        let reserved = self.stock.take(claim)?; // 4, the units are off the shelf
+        failpoint::pass(Point::AfterStockTaken);
+        let order = reserved.keep();
         // After this point the order must succeed.
         self.orders.enter(Arc::clone(&order));
         if self.ack == Ack::Memory {
@@ -191,6 +197,7 @@ impl Funnel {
             self.tallies.of(Some(order.terms.sale)).count_won();
         }
         let receipt = self.ledger.accept(slot, Arc::clone(&order), desk); // 5
+        failpoint::pass(Point::AfterEnqueued);
         Ok((order, receipt))
     }
 }
