@@ -20,9 +20,10 @@ pub use decision::{Decision, Done, Unmoved};
 pub use expiry::{EXPIRIES_MAX, Expiries};
 
 use crate::clock::WallTime;
+use crate::failpoint::{Point, fails};
 use crate::funnel::Funnel;
 use crate::ids::{BuyerRef, OrderId, PaymentId};
-use crate::ledger::{By, Event, Move, MoveKind, Slot, Told};
+use crate::ledger::{By, Event, Move, MoveKind, Slot, Told, Unwritten};
 use crate::order::{Deciding, NotDecided, Order, OrderState};
 use crate::orders::messages::{Hearing, Known};
 use crate::orders::notice::Notice;
@@ -77,6 +78,9 @@ impl Cashier {
 
     fn cancel_by(&self, order: &Arc<Order>, by: By, now: WallTime) -> Result<Decision, Unmoved> {
         let deciding = order.decide(&[OrderState::Held]).map_err(unmoved)?;
+        if fails(Point::CancelAfterDecided) {
+            return Err(Unwritten::Busy.into());
+        }
         let slot = self.funnel.ledger.slot()?;
         Ok(self.queue(slot, Move::of(deciding, MoveKind::Cancelled, by, now)))
     }
@@ -137,6 +141,9 @@ impl Cashier {
         let any =
             [OrderState::Held, OrderState::Confirmed, OrderState::Cancelled, OrderState::Expired, OrderState::Refunded];
         let deciding = order.decide(&any).map_err(unmoved)?;
+        if fails(Point::PayAfterDecided) {
+            return Err(Unwritten::Busy.into());
+        }
         self.carry_out(notice, (deciding, hearing), now)
     }
 

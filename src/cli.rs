@@ -98,7 +98,7 @@ pub struct TortureArgs {
 #[cfg(feature = "torture")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum TortureProfile {
-    /// 2 rounds of 15,000 operations and 8 faults
+    /// 2 rounds of 15,000 operations and 9 faults
     Ci,
     /// 20 rounds of 200,000 operations and 50 faults
     Nightly,

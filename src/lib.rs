@@ -53,6 +53,7 @@
 //! | [`cashier`], [`holds`] | the cashier: whatever moves an order after the win; who ends holds in their time |
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
 //! | `torture`, `fuzz` | test builds only: everything that goes wrong, and a judge of it; every parser of outside bytes |
+//! | [`failpoint`] | where a test build can be made to fail; nothing of it in any other |
 //! | [`clock`], `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
@@ -80,6 +81,7 @@ pub mod command;
 pub mod config;
 pub mod demo;
 pub mod door;
+pub mod failpoint;
 pub mod funnel;
 #[cfg(any(test, feature = "torture"))]
 pub mod fuzz;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::Cashier;
 use crate::clock::WallTime;
-use crate::ledger::{By, Move, MoveKind, Receipt};
+use crate::failpoint::{Point, fails};
+use crate::ledger::{By, Move, MoveKind, Receipt, Unwritten};
 use crate::order::{NotDecided, OrderState};
 
 /// Holds that were found to be over, on their way into the ledger.
@@ -55,7 +56,11 @@ impl Cashier {
                 deadlines.watch(&order);
                 continue;
             }
-            match self.funnel.ledger.slot() {
+            let slot = match fails(Point::ExpireAfterDecided) {
+                true => Err(Unwritten::Busy),
+                false => self.funnel.ledger.slot(),
+            };
+            match slot {
                 Ok(slot) => {
                     let moved = Move::of(deciding, MoveKind::Expired, By::Deadline, now);
                     expiries.receipts.extend(self.queue(slot, moved).receipt);

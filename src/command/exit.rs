@@ -45,6 +45,10 @@ impl Exit {
         if fault.is::<ConfigErrors>() {
             return Some(Self::CONFIG);
         }
+        #[cfg(feature = "torture")]
+        if fault.is::<crate::failpoint::SpecError>() {
+            return Some(Self::CONFIG);
+        }
         if let Some(fault) = fault.downcast_ref::<LedgerFault>() {
             return Some(Self(fault.exit_code()));
         }

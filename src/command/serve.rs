@@ -44,6 +44,9 @@ pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
     let load = || Config::load(&args.overrides(), &Environment::of_process(), &cwd);
     let config = load()?.config;
     let relog = begin_logging(&config.server.log)?;
+    // Before there is a thread: all of them see what is armed.
+    #[cfg(feature = "torture")]
+    crate::failpoint::arm_from_environment(&[config.server.listen.ip(), config.server.admin_listen.ip()])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
         let house = House::open(config).await?;

@@ -14,7 +14,7 @@ use crate::torture::{Rounds, torment};
 /// Where a round can't be played.
 pub(super) fn run(args: &TortureArgs) -> Result<Exit, anyhow::Error> {
     let (rounds, operations, faults) = match args.profile {
-        TortureProfile::Ci => (2, 15_000, 8),
+        TortureProfile::Ci => (2, 15_000, 9),
         TortureProfile::Nightly => (20, 200_000, 50),
         TortureProfile::Release => (200, 1_000_000, 200),
     };

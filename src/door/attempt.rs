@@ -22,6 +22,7 @@ use super::worker::Desk;
 use super::{body, identity};
 use crate::client::PassBuffer;
 use crate::clock::{MonoTime, Now};
+use crate::failpoint::{self, Point};
 use crate::funnel::{Attempt, Descent, Layer, Refusal, Tally, Unfit, Visit};
 use crate::ids::{IdempotencyKey, ItemNo, KeyRef, SaleNo};
 use crate::order::{Ack, Order, OrderState};
@@ -216,6 +217,7 @@ pub(super) async fn decide(
         }
     }
     .await;
+    failpoint::pass(Point::AckBeforeWrite);
     let is_won = matches!(verdict, Ok(Yes::Won(_)));
     let reply = match verdict {
         Ok(Yes::Won(order)) => told(shop, sheet, &order, Told::First),

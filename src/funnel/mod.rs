@@ -26,10 +26,11 @@ use std::time::Duration;
 use crate::access::Access;
 use crate::client::{Client, PassBuffer, Proof};
 use crate::clock::Now;
+use crate::failpoint::{self, Point};
 use crate::ids::{ItemNo, KeyRef};
 #[cfg(test)]
 use crate::ledger::Writer;
-use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered, Settle, Slot};
+use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered, Settle, Slot, Unwritten};
 use crate::order::{Ack, Order, Stored};
 use crate::orders::Book;
 use crate::sale::{Aim, Catalog, Entered, Underway};
@@ -232,6 +233,9 @@ impl Funnel {
         let underway = self.sales.hold_open(entered, now.wall)?; // 3, until the order is in the queue
         self.stock.cooled_down(entered, self.cool_down, now.wall)?; // 4, who lets holds run out waits
         let claim = self.stock.claim(entered, wanted, now.wall)?; // 4, the buyer's limit
+        if failpoint::fails(Point::AfterLimitTaken) {
+            return Err(Unwritten::Busy.into());
+        }
         let slot = self.ledger.slot_for(self.ack)?; // 5, a place in the queue
         Ok(Reach { claim, slot, underway })
     }
@@ -242,7 +246,9 @@ impl Funnel {
     /// By floor 4, where the units are gone.
     pub fn grasp(&self, reach: Reach<'_>, desk: DeskId) -> Result<(Arc<Order>, Receipt), Refusal> {
         let Reach { underway: _underway, claim, slot } = reach;
-        let order = self.stock.take(claim)?.keep(); // 4, the units are off the shelf
+        let reserved = self.stock.take(claim)?; // 4, the units are off the shelf
+        failpoint::pass(Point::AfterStockTaken);
+        let order = reserved.keep();
         // After this point the order must succeed.
         self.orders.enter(Arc::clone(&order));
         if self.ack == Ack::Memory {
@@ -250,6 +256,7 @@ impl Funnel {
             self.tallies.of(Some(order.terms.sale)).count_won();
         }
         let receipt = self.ledger.accept(slot, Arc::clone(&order), desk); // 5
+        failpoint::pass(Point::AfterEnqueued);
         Ok((order, receipt))
     }
 }

@@ -8,7 +8,7 @@
 use rusqlite::{Connection, params};
 
 use super::event::Event;
-use super::fault::{Meaning, meaning};
+use super::fault::{Meaning, full_disk, meaning};
 use super::inserter::Inserter;
 use super::moves::{Move, MoveKind, Shift};
 use super::notes;
@@ -17,6 +17,7 @@ use super::schema::SCHEMA_VERSION;
 use super::sqlite::Sqlite;
 use super::store::Failure;
 use crate::clock::WallTime;
+use crate::failpoint::{Point, fails};
 use crate::ids::{ItemNo, SaleNo};
 use crate::offer::{ItemTerms, Phase, SaleTerms};
 
@@ -142,6 +143,10 @@ fn undo(connection: &Connection, error: &WriteError, seq_before: i64) -> Failure
     }
 }
 
+fn fail_at(point: Point) -> Result<(), WriteError> {
+    if fails(point) { Err(full_disk().into()) } else { Ok(()) }
+}
+
 fn begin(connection: &Connection) -> rusqlite::Result<()> {
     // The lock is taken now: a transaction that has begun can be committed.
     connection.prepare_cached("BEGIN IMMEDIATE")?.execute([]).map(drop)
@@ -157,16 +162,22 @@ fn last_seq(connection: &Connection) -> rusqlite::Result<i64> {
 
 fn write(connection: &Connection, deltas: &mut Deltas, page: &mut Page<'_>) -> Result<(), WriteError> {
     begin(connection)?;
+    fail_at(Point::WriterAfterBegin)?;
     let mut inserter = Inserter::new(connection)?;
     page.each(|line| {
         inserter.insert(&line)?;
+        fail_at(Point::WriterMidBatch)?;
         line.event.map_or(Ok(()), |event| fold(connection, deltas, event))
     })?;
     deltas.flush(connection)?;
     if !inserter.is_done() {
         return Err(WriteError::LeftOver);
     }
+    if !page.notes.is_empty() {
+        fail_at(Point::NoteBeforeWrite)?;
+    }
     notes::write(connection, page.notes)?;
+    fail_at(Point::WriterBeforeCommit)?;
     commit(connection)?;
     Ok(())
 }

@@ -159,3 +159,8 @@ pub(super) fn meaning(error: &SqliteError) -> Meaning {
         _ => Meaning::Unknown,
     }
 }
+
+/// What SQLite says of a full disk; for the failpoints.
+pub(super) fn full_disk() -> rusqlite::Error {
+    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL), Some("failpoint".into()))
+}

@@ -10,10 +10,11 @@ use std::sync::Arc;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
-use super::fault::LedgerFault;
+use super::fault::{LedgerFault, full_disk};
 use super::page::{ItemTally, Tally, committed};
 use super::tail::check_tail;
 use crate::clock::WallTime;
+use crate::failpoint::{Point, fails};
 use crate::ids::{BuyerId, ItemNo, MessageId, OrderId, PaymentId, SaleId, SaleNo, Sku};
 use crate::money::Money;
 use crate::offer::{ItemTerms, Phase, SaleTerms};
@@ -107,6 +108,9 @@ impl Flaw {
 pub(super) fn recover(connection: &Connection) -> Result<(Recovered, Tally), LedgerFault> {
     let sales = read_sales(connection).map_err(|flaw| flaw.at(None))?;
     let items = read_items(connection, sales.len()).map_err(|flaw| flaw.at(None))?;
+    if fails(Point::RecoveryMid) {
+        return Err(LedgerFault::while_doing("reading the ledger")(full_disk()));
+    }
     let (orders, moves, last) = log::read_orders(connection, &items)?;
     check_totals(&items, &orders)?;
     let head = check_tail(connection, last)?;

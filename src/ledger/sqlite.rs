@@ -10,11 +10,12 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 
 use super::append::Deltas;
-use super::fault::{LedgerFault, Meaning, meaning};
+use super::fault::{LedgerFault, Meaning, full_disk, meaning};
 use super::lock::sync_dir;
 use super::page::Page;
 use super::schema::{APPLICATION_ID, FILE_NAME, SCHEMA, SCHEMA_VERSION};
 use super::store::{Failure, Store};
+use crate::failpoint::{self, Point};
 use crate::order::Stored;
 
 /// Older ones have the WAL-reset bug: two connections that write or checkpoint at once may corrupt the file.
@@ -159,6 +160,9 @@ fn create(connection: &Connection) -> rusqlite::Result<()> {
     transaction.execute_batch(SCHEMA)?;
     transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
     transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
+    if failpoint::fails(Point::FirstStart) {
+        return Err(full_disk());
+    }
     transaction.commit()
 }
 
@@ -232,6 +236,7 @@ impl Store for Sqlite {
             Ok(frames) if waiting > FEW_WAITING && frames < self.tidy_from.max(TIDY_AT_LAST_FRAMES) => frames,
             Ok(_) => match left("PASSIVE") {
                 Ok(frames) => {
+                    failpoint::pass(Point::CheckpointMid);
                     self.tidy_from = frames + TIDY_FRAMES;
                     frames
                 }

@@ -28,6 +28,7 @@ use super::receipt::Outbox;
 use super::store::{Failure, Store};
 use super::{Commons, Outcome, Settle, Unwritten};
 use crate::clock::Clock;
+use crate::failpoint::{Point, fails};
 use crate::order::{Ack, Stored};
 
 /// Most events of one commit: at two microseconds each, the last waits 8 ms. Measured: 100 per commit 180,000 orders/s,
@@ -243,6 +244,9 @@ impl Writer {
         self.tray.fill(&self.commons.notes, begun.mono);
         let mut page = Page::new(&self.batch[range], &mut self.tally, begun.wall, self.tray.notes());
         self.store.append(&mut page)?;
+        if fails(Point::WriterAfterCommit) {
+            return Err(Failure::Unknown("failpoint".into()));
+        }
         page.keep();
         let done = self.clock.now();
         let span = Duration::from_nanos(done.mono.nanos().saturating_sub(begun.mono.nanos()));

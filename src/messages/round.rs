@@ -14,6 +14,7 @@ use super::delivery::{Verdict, deliver};
 use super::endpoint::Endpoint;
 use super::message::{Kind, Message, compose};
 use crate::clock::{Clock, MonoTime, Now};
+use crate::failpoint::{Point, fails};
 use crate::funnel::Funnel;
 use crate::ledger::post::{EndpointRecord, Fate};
 use crate::ledger::read::{LedgerReader, ReadFault};
@@ -294,5 +295,8 @@ impl Round {
 
 async fn fly(endpoint: Arc<Endpoint>, message: Arc<Message>, now: Now) -> (Arc<Message>, Verdict) {
     let verdict = deliver(&endpoint, &message, now.wall).await;
+    if fails(Point::WebhookAfterPostBeforeMark) {
+        return (message, Verdict::Failed("failpoint".into()));
+    }
     (message, verdict)
 }

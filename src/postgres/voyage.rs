@@ -16,6 +16,7 @@ use super::session::{Access, Backend, Cursor, Durability, Session};
 use super::shipper::{ShippingTerms, state_of};
 use super::status::{Board, ShippingState};
 use crate::clock::Clock;
+use crate::failpoint::{self, Point, fails};
 use crate::funnel::Funnel;
 use crate::order::Ack;
 
@@ -194,13 +195,16 @@ impl Voyage {
         if let Some((loader, ahead)) = ahead {
             (self.loader, self.ahead) = (Some(loader), ahead);
         }
-        *cursor = match written.unwrap_or(Err(PostgresFault::Silent(patience))) {
+        let written = written.unwrap_or(Err(PostgresFault::Silent(patience)));
+        let is_lost = written.is_ok() && fails(Point::PostgresAfterCommitSent);
+        *cursor = match if is_lost { Err(PostgresFault::Silent(patience)) } else { written } {
             Ok(cursor) => cursor,
             Err(fault) if fault.remedy() == Remedy::Fewer && !self.pace.fewer(rows) && fault.is_about_the_rows() => {
                 return Err(Poison { seq: cursor.seq + 1, why: fault.to_string() }.into());
             }
             Err(fault) => return Err(fault),
         };
+        failpoint::pass(Point::PostgresBeforeCursor);
         self.pace.succeeded();
         self.unsynced = match durability {
             Durability::Now => 0,

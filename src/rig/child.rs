@@ -73,7 +73,7 @@ impl Child {
     pub fn start(dir: &Path, layout: &Layout) -> anyhow::Result<Self> {
         let config = dir.join("config.toml");
         fs::write(&config, layout.config(&Self::data(dir))).context("the configuration can't be written")?;
-        let (process, ready) = serve(&config, "127.0.0.1:0", "127.0.0.1:0")?;
+        let (process, ready) = serve(&config, ("127.0.0.1:0", "127.0.0.1:0"), None)?;
         Ok(Self { process, config, ready })
     }
 
@@ -124,10 +124,27 @@ impl Child {
     /// # Errors
     /// Where it can't be done.
     pub fn restart(&mut self) -> anyhow::Result<()> {
+        self.restart_armed(None)
+    }
+
+    /// The same, with failpoints: only a test build has any.
+    ///
+    /// # Errors
+    /// Where it can't be done.
+    pub fn restart_armed(&mut self, failpoints: Option<&str>) -> anyhow::Result<()> {
         let at = |url: &str| url.trim_start_matches("http://").to_owned();
-        let (process, ready) = serve(&self.config, &at(&self.ready.listening), &at(&self.ready.admin))?;
+        let places = (&*at(&self.ready.listening), &*at(&self.ready.admin));
+        let (process, ready) = serve(&self.config, places, failpoints)?;
         (self.process, self.ready) = (process, ready);
         Ok(())
+    }
+
+    /// Whether it has ended by itself, and with which code; none where a signal ended it.
+    ///
+    /// # Errors
+    /// Where that can't be known.
+    pub fn ended(&mut self) -> anyhow::Result<Option<Option<i32>>> {
+        Ok(self.process.try_wait().context("the server can't be looked after")?.map(|status| status.code()))
     }
 
     /// Ends it as an operator does.
@@ -153,7 +170,11 @@ impl Drop for Child {
     }
 }
 
-fn serve(config: &Path, listen: &str, admin: &str) -> anyhow::Result<(std::process::Child, Ready)> {
+fn serve(
+    config: &Path,
+    (listen, admin): (&str, &str),
+    failpoints: Option<&str>,
+) -> anyhow::Result<(std::process::Child, Ready)> {
     let program = std::env::current_exe().context("this program can't find itself")?;
     let mut command = Command::new(program);
     command.arg("serve").arg("--config").arg(config).args(["--listen", listen, "--admin-listen", admin]);
@@ -161,6 +182,7 @@ fn serve(config: &Path, listen: &str, admin: &str) -> anyhow::Result<(std::proce
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DOORBUSTER_")) {
         command.env_remove(name);
     }
+    command.envs(failpoints.map(|points| (crate::failpoint::VARIABLE, points)));
     let mut process =
         command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the server can't be started")?;
     let mut line = String::new();

@@ -13,6 +13,7 @@ use super::client::Client;
 use super::crowd::{heard, request};
 use super::dice::Dice;
 use super::history::{Heard, Operation, Stopwatch, Want};
+use crate::failpoint::Point;
 use crate::rig::child::Child;
 
 /// The shopkeeper's number among the clients.
@@ -21,6 +22,16 @@ const SHOPKEEPER: u32 = u32::MAX;
 const PEACE_MS: (u32, u32) = (50, 500);
 /// Units that come on sale at once.
 const MORE_UNITS: u32 = 40;
+/// Passed before the server is ready, or only with a PostgreSQL or a receiver: they have tests of their own.
+const ELSEWHERE: [Point; 5] = [
+    Point::FirstStart,
+    Point::RecoveryMid,
+    Point::PostgresAfterCommitSent,
+    Point::PostgresBeforeCursor,
+    Point::WebhookAfterPostBeforeMark,
+];
+/// What `serve` ends with where its disk can't be trusted.
+const DISK_NOT_TRUSTED: i32 = 74;
 /// So often a change is tried that nobody answered.
 const TRIES: u32 = 50;
 
@@ -43,11 +54,13 @@ pub enum Fault {
     Pause,
     /// More units come on sale.
     MoreUnits,
+    /// It fails, panics, dawdles or dies between two steps.
+    Failpoint,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Kill,
         Self::Freeze,
         Self::Stop,
@@ -56,6 +69,7 @@ impl Fault {
         Self::BadReload,
         Self::Pause,
         Self::MoreUnits,
+        Self::Failpoint,
     ];
 
     /// For people.
@@ -70,6 +84,7 @@ impl Fault {
             Self::BadReload => "bad reload",
             Self::Pause => "pause",
             Self::MoreUnits => "more units",
+            Self::Failpoint => "failpoint",
         }
     }
 }
@@ -97,6 +112,7 @@ impl<'a> Nemesis<'a> {
     /// One thing goes wrong, and is over.
     pub(super) fn strike(&mut self) -> anyhow::Result<()> {
         std::thread::sleep(self.dice.span(PEACE_MS.0, PEACE_MS.1));
+        self.revive()?;
         let fault = self.draw();
         self.faults.push(fault);
         match fault {
@@ -122,6 +138,7 @@ impl<'a> Nemesis<'a> {
                 self.resume();
                 Ok(())
             }
+            Fault::Failpoint => self.failpoint(),
             Fault::MoreUnits => {
                 let path = format!("/v1/admin/sales/{SALE}/items/{}/stock", super::SKU);
                 // Once: nobody would know how often it was done.
@@ -145,6 +162,16 @@ impl<'a> Nemesis<'a> {
         self.insist(Want::Resume, "resume", "");
     }
 
+    /// A shop whose disk can't be trusted ends with 74, and whoever looks after it starts it again. Any other end is a fault
+    /// of its own.
+    pub(super) fn revive(&mut self) -> anyhow::Result<()> {
+        let Some(code) = self.child.ended()? else { return Ok(()) };
+        let last = self.faults.last().copied();
+        let is_right = last == Some(Fault::DiskFull) && code == Some(DISK_NOT_TRUSTED);
+        anyhow::ensure!(is_right, "the server ended by itself with {code:?}, after {last:?}");
+        self.child.restart()
+    }
+
     fn signal(&self, signal: Signal) -> anyhow::Result<()> {
         kill_process(self.pid()?, signal).context("the server can't be signalled")
     }
@@ -152,6 +179,25 @@ impl<'a> Nemesis<'a> {
     fn pid(&self) -> anyhow::Result<Pid> {
         let pid = i32::try_from(self.child.pid()).ok().and_then(Pid::from_raw);
         pid.context("the server has no process id")
+    }
+
+    /// The server is started so that something happens to it between two steps of its own.
+    fn failpoint(&mut self) -> anyhow::Result<()> {
+        let points: Vec<_> = Point::ALL.iter().filter(|point| !ELSEWHERE.contains(point)).collect();
+        let point = points[self.dice.roll(points.len() as u32) as usize];
+        let actions: &[&str] = if point.takes_error() {
+            &["kill", "panic", "delay(40)", "error"]
+        } else {
+            &["kill", "panic", "delay(40)"]
+        };
+        let action = actions[self.dice.roll(actions.len() as u32) as usize];
+        let spec = format!("{}={action}@{}", point.name(), 1 + self.dice.roll(150));
+        self.child.stop()?;
+        self.child.restart_armed(Some(&spec))?;
+        std::thread::sleep(self.dice.span(50, 600));
+        // Whether or not it is dead already.
+        self.child.kill()?;
+        self.child.restart()
     }
 
     /// A file that would grow beyond this doesn't: to the server that is a disk without room.

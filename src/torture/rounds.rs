@@ -188,6 +188,7 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
         }
         outcome
     })?;
+    nemesis.revive()?;
     nemesis.resume();
     operations.append(&mut nemesis.operations);
     let faults = std::mem::take(&mut nemesis.faults);

@@ -1,0 +1,3 @@
+//! Each failpoint with each action that it takes.
+
+fn main() {}
