@@ -27,7 +27,7 @@ use crate::access::Access;
 use crate::client::{Client, PassBuffer, Proof};
 use crate::clock::Now;
 use crate::ids::{ItemNo, KeyRef};
-#[cfg(test)]
+#[cfg(all(test, not(doorbuster_loom)))]
 use crate::ledger::Writer;
 use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered, Settle, Slot};
 use crate::order::{Ack, Order, Stored};
@@ -108,7 +108,7 @@ impl Funnel {
     }
 
     /// The same house, whose writer has no thread: whoever gets it takes its turns.
-    #[cfg(test)]
+    #[cfg(all(test, not(doorbuster_loom)))]
     pub(crate) fn by_hand(
         (ledger, recovered): (OpenLedger, Recovered),
         doors: (Client, Access),
