@@ -28,7 +28,7 @@ use crate::client::{Client, PassBuffer, Proof};
 use crate::clock::Now;
 use crate::failpoint::{self, Point};
 use crate::ids::{ItemNo, KeyRef};
-#[cfg(test)]
+#[cfg(all(test, not(doorbuster_loom)))]
 use crate::ledger::Writer;
 use crate::ledger::{DeskId, Ledger, LedgerFault, OpenLedger, Receipt, Recovered, Settle, Slot, Unwritten};
 use crate::order::{Ack, Order, Stored};
@@ -109,7 +109,7 @@ impl Funnel {
     }
 
     /// The same house, whose writer has no thread: whoever gets it takes its turns.
-    #[cfg(test)]
+    #[cfg(all(test, not(doorbuster_loom)))]
     pub(crate) fn by_hand(
         (ledger, recovered): (OpenLedger, Recovered),
         doors: (Client, Access),

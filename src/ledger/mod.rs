@@ -21,7 +21,7 @@ pub mod event;
 pub mod export;
 mod fault;
 mod health;
-#[cfg(test)]
+#[cfg(all(test, not(doorbuster_loom)))]
 pub(crate) mod imagined;
 mod inserter;
 mod lock;

@@ -11,6 +11,7 @@ use parking_lot::Mutex;
 
 use super::life::{End, live};
 use super::world::{Promised, Sum, World};
+use crate::ledger::row::EventKind;
 
 /// Processes that follow each other over one disk.
 const LIVES: usize = 4;
@@ -100,6 +101,14 @@ fn simulation_keeps_every_promise_under_every_seed() {
     );
     for (seed, what) in &failures {
         println!("DOORBUSTER_TEST_SEED={seed}: {what}");
+    }
+    for (kind, count) in EventKind::ALL.iter().zip(total.kinds) {
+        println!("  {count} {}", kind.word());
+        assert!(
+            count > 0 || !failures.is_empty() || (seeds.len() as u64) < SEEDS,
+            "no seed has led to {}",
+            kind.word()
+        );
     }
     assert!(failures.is_empty(), "{} of the seeds found something: the first is {}", failures.len(), failures[0].0);
 }

@@ -7,6 +7,7 @@ use super::dice::{Dice, Trace};
 use crate::clock::{Clock, WallTime};
 use crate::ids::OrderId;
 use crate::ledger::imagined::ImaginedDisk;
+use crate::ledger::row::EventKind;
 use crate::orders::rules::Rules;
 
 pub(super) const NOON: WallTime = WallTime::from_micros(1_800_000_000_000_000);
@@ -48,6 +49,8 @@ pub(super) struct Sum {
     pub(super) orders: u64,
     pub(super) events: u64,
     pub(super) quiet_moments: u64,
+    /// Events of each kind, in their order.
+    pub(super) kinds: [u64; EventKind::ALL.len()],
 }
 
 impl std::ops::AddAssign for Sum {
@@ -58,6 +61,9 @@ impl std::ops::AddAssign for Sum {
         self.orders += other.orders;
         self.events += other.events;
         self.quiet_moments += other.quiet_moments;
+        for (sum, count) in self.kinds.iter_mut().zip(other.kinds) {
+            *sum += count;
+        }
     }
 }
 
@@ -117,6 +123,8 @@ impl World {
     pub(super) fn trace_disk(&mut self) {
         for event in self.disk.events_after(self.traced) {
             self.traced += 1;
+            let is_it = |kind: &EventKind| kind.word() == event.kind;
+            self.sum.kinds[EventKind::ALL.iter().position(is_it).expect("a known kind")] += 1;
             let number = event.order.and_then(|id| self.numbers.get(&OrderId::from_bytes(id)));
             let number = number.map_or(String::new(), |number| format!(" #{number}"));
             let units = event.quantity.map_or(String::new(), |units| format!(" {units}"));
