@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 use super::Exit;
-use super::signals::{Heard, Signals};
+use super::signals::{Heard, Signals, outlive_full_files};
 use super::wiring;
 use crate::access::Access;
 use crate::cashier::Cashier;
@@ -49,6 +49,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
     crate::failpoint::arm_from_environment(&[config.server.listen.ip(), config.server.admin_listen.ip()])?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exit = runtime.block_on(async {
+        outlive_full_files()?;
         let house = House::open(config).await?;
         house.keep(|| load().map(|loaded| loaded.config).map_err(|errors| errors.to_string()), &relog).await
     });

@@ -32,6 +32,19 @@ impl Ending {
     }
 }
 
+/// A file that may not grow any more (`ulimit -f`) is a full disk, and no reason to die of it: from here on the signal that
+/// says so is heard, by nobody.
+#[cfg(target_os = "linux")]
+pub(super) fn outlive_full_files() -> std::io::Result<()> {
+    signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw())).map(drop)
+}
+
+/// Elsewhere nobody has asked for it.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn outlive_full_files() -> std::io::Result<()> {
+    Ok(())
+}
+
 impl Signals {
     pub(super) fn new() -> std::io::Result<Self> {
         Ok(Self {
