@@ -100,6 +100,7 @@ impl Case {
         let at = match self.point {
             _ if name.starts_with("writer_") => at + 4,
             P::NoteBeforeWrite => 2,
+            P::WebhookAfterPostBeforeMark => 5,
             _ => at,
         };
         match action {
