@@ -71,7 +71,7 @@ points! {
     ExpireAfterDecided = "expire_after_decided" true,
     /// A cancellation has the leave to decide. Fails as a full queue.
     CancelAfterDecided = "cancel_after_decided" true,
-    /// Between a checkpoint's copying and what comes after it.
+    /// A checkpoint has copied what it could, and nobody knows. (Between its pages is SQLite's own, and the power cuts'.)
     CheckpointMid = "checkpoint_mid" false,
     /// PostgreSQL has committed. Fails as a commit whose answer never came.
     PostgresAfterCommitSent = "postgres_after_commit_sent" true,

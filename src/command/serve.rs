@@ -12,7 +12,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::Exit;
 use super::signals::{Heard, Signals, outlive_full_files};
-use super::wiring;
+use super::{lookout, wiring};
 use crate::access::Access;
 use crate::cashier::Cashier;
 use crate::cli::ServeArgs;
@@ -154,6 +154,7 @@ impl House {
         announce(self.shop_socket.local_addr()?, self.office_socket.local_addr()?)?;
         let office = door::office_routes(Arc::new(self.office()));
         let (leave_within, leaving) = watch::channel(None);
+        let (fell, mut falling) = watch::channel(false);
         let heed = async {
             let ended = loop {
                 tokio::select! {
@@ -165,6 +166,7 @@ impl House {
                         Heard::End(ending) => break Some(ending),
                     },
                     _ = self.broken.wait_for(|broken| *broken) => break None,
+                    _ = falling.wait_for(|fell| *fell) => break None,
                 }
             };
             self.readiness.leave();
@@ -175,11 +177,11 @@ impl House {
         let work = async {
             let schedule = tokio::spawn({
                 let keeper = Arc::clone(&self.keeper);
-                async move { keeper.keep_schedule().await }
+                lookout::watched("the schedule", async move { keeper.keep_schedule().await }, fell.clone())
             });
             let ending_holds = tokio::spawn({
                 let (cashier, clock) = (Arc::clone(&self.cashier), self.clock.clone());
-                async move { holds::keep(&cashier, &clock).await }
+                lookout::watched("the holds' ends", async move { holds::keep(&cashier, &clock).await }, fell.clone())
             });
             tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
             let (close_office, closing_office) = watch::channel(None);
@@ -210,7 +212,8 @@ impl House {
             closed = work => closed?,
             second = heed => return Ok(Exit(second.exit_code())),
         }
-        Ok(breakage(&self.funnel).map_or(Exit::OK, |breakage| Exit(breakage.exit_code())))
+        let otherwise = if *fell.borrow() { Exit::FAILURE } else { Exit::OK };
+        Ok(breakage(&self.funnel).map_or(otherwise, |breakage| Exit(breakage.exit_code())))
     }
 
     fn office(&self) -> Office {

@@ -97,7 +97,10 @@ impl Reception {
             attempt::count_unfit(&self.desk.shop, &named);
         }
         let now = self.desk.shop.clock.now().wall;
-        self.now(reply::problem(Sheet::wiped(parts.headers), Problem::of(unfit.into(), now)))
+        let mut reply = reply::problem(Sheet::wiped(parts.headers), Problem::of(unfit.into(), now));
+        // Whoever is in front may see another request behind this one than we do.
+        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        self.now(reply)
     }
 
     fn room(&self, request: Request<Incoming>) -> Answering {

@@ -107,7 +107,11 @@ pub(super) fn fit(request: &Request<Incoming>) -> Result<(), Unfit> {
         (Some(authority), Some(host)) => !authority.as_str().as_bytes().eq_ignore_ascii_case(host.as_bytes()),
         _ => false,
     };
-    if is_missing || differs || hosts.next().is_some() || !host.is_none_or(is_host) {
+    // One coding, or a proxy in front may see another end of the body than hyper, which goes by the last of them.
+    let mut codings = request.headers().get_all(header::TRANSFER_ENCODING).iter();
+    let is_chunked = codings.next().is_none_or(|coding| coding.as_bytes().eq_ignore_ascii_case(b"chunked"));
+    let is_recoded = !is_chunked || codings.next().is_some();
+    if is_recoded || is_missing || differs || hosts.next().is_some() || !host.is_none_or(is_host) {
         Err(Unfit::Malformed)
     } else {
         Ok(())

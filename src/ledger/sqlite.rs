@@ -181,6 +181,9 @@ fn checkpoint(connection: &Connection, mode: &str) -> rusqlite::Result<Frames> {
     let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({mode})"))?;
     // −1 and −1 where there is no WAL yet.
     let (log, done): (i64, i64) = statement.query_row([], |row| Ok((row.get(1)?, row.get(2)?)))?;
+    if mode != "NOOP" {
+        failpoint::pass(Point::CheckpointMid);
+    }
     let frames = |count: i64| u64::try_from(count).unwrap_or(0);
     Ok(Frames { written: frames(log), waiting: frames(log - done) })
 }
@@ -236,7 +239,6 @@ impl Store for Sqlite {
             Ok(frames) if waiting > FEW_WAITING && frames < self.tidy_from.max(TIDY_AT_LAST_FRAMES) => frames,
             Ok(_) => match left("PASSIVE") {
                 Ok(frames) => {
-                    failpoint::pass(Point::CheckpointMid);
                     self.tidy_from = frames + TIDY_FRAMES;
                     frames
                 }

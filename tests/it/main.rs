@@ -20,6 +20,7 @@ mod faults;
 mod framing;
 mod home;
 mod hostile;
+mod keys;
 mod kills;
 mod life;
 mod lifecycle;

@@ -101,6 +101,19 @@ fn lengths() -> Vec<Vector> {
     all
 }
 
+/// One coding that all readers know.
+const PLAIN: [&str; 7] = [
+    "Transfer-Encoding: chunked",
+    "Transfer-Encoding: Chunked",
+    "Transfer-Encoding: CHUNKED",
+    "transfer-encoding:chunked",
+    "Transfer-Encoding:\tchunked",
+    // Hop by hop: the coding itself is as above.
+    "Transfer-Encoding: chunked\r\nConnection: Transfer-Encoding",
+    // Says what is understood, not what is sent: there is no body, and two requests.
+    "TE: chunked",
+];
+
 /// A coding that one reader understands and another doesn't, each time both ways round.
 fn codings() -> Vec<Vector> {
     let inner = hidden();
@@ -151,6 +164,13 @@ fn codings() -> Vec<Vector> {
         let line = body.find('\n').unwrap_or(0) + 1;
         let headers = format!("Content-Length: {line}\r\n{spelling}\r\n");
         all.push(smuggling(&format!("chunks or length, {spelling:?}"), outer(&headers, &body)));
+        // Chunks alone: what follows is a second request where this is chunked and nothing else, and nothing where it isn't.
+        if !PLAIN.contains(&spelling) {
+            all.push(smuggling(
+                &format!("chunks, {spelling:?}"),
+                outer(&format!("{spelling}\r\n"), &format!("0\r\n\r\n{inner}")),
+            ));
+        }
     }
     all
 }

@@ -1,0 +1,57 @@
+//! More addresses than anybody has memory for: the table they are kept in stays as large as it was made.
+//!
+//! `DOORBUSTER_TEST_KEYS=100000000` pours so many through.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+use doorbuster::access::{Access, AccessSettings, Quota};
+use doorbuster::clock::MonoTime;
+
+/// What a run of the other tests beside this one may take meanwhile, and the issue's own allowance.
+const SLACK_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Addresses of people who stay within their rate.
+const HONEST: u64 = 100;
+
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux says how large we are");
+    let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
+    pages * 4096
+}
+
+/// Each number is a /64 of its own.
+fn address(number: u64) -> IpAddr {
+    IpAddr::V6(Ipv6Addr::from(u128::from(number) << 64 | 1))
+}
+
+#[test]
+fn memory_stays_flat_however_many_addresses_come_and_the_honest_are_served() {
+    let keys: u64 = std::env::var("DOORBUSTER_TEST_KEYS").map_or(200_000, |keys| keys.parse().expect("a number"));
+    let table_keys = 65_536;
+    let quota = Quota::new(1.0, 5).expect("a quota");
+    let access = Access::new(&AccessSettings { ip: quota, buyer: None, sale: None, table_keys });
+    let before = resident_bytes();
+    let (mut most, mut asked, mut refused) = (before, 0_u32, 0_u32);
+    for number in 0..keys {
+        // 100,000 strangers a second, none of whom comes twice.
+        let now = MonoTime::from_nanos(number * 10_000);
+        assert!(access.knock(address((1 << 40) + number), now).is_ok(), "a stranger's first attempt is his to have");
+        // Each of the honest comes every two seconds.
+        if number % 2_000 == 0 {
+            asked += 1;
+            refused += u32::from(access.knock(address(number / 2_000 % HONEST), now).is_err());
+        }
+        if number % 1_000_000 == 0 {
+            most = most.max(resident_bytes());
+        }
+    }
+    most = most.max(resident_bytes());
+    let grown = most - before;
+    eprintln!(
+        "{keys} addresses: {} KiB more, {} gave way, {refused} of {asked} honest refused",
+        grown / 1024,
+        access.evicted()
+    );
+    assert!(grown <= 8 * table_keys as u64 + SLACK_BYTES, "{grown} bytes more");
+    assert!(refused <= asked / 1000, "{refused} of {asked}");
+}
