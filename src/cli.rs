@@ -41,7 +41,8 @@ pub enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
-    /// Try to break every promise: a crowd, everything that goes wrong, and a judge (test builds only)
+    /// Try to break every promise: a crowd, everything that goes wrong, and a judge (test builds only). Faults of PostgreSQL
+    /// and jumps of the clock are tried by tests of their own
     #[cfg(feature = "torture")]
     Torture(TortureArgs),
     /// Prove the ledger: exit 0, or 3 with what is wrong
@@ -83,6 +84,9 @@ pub struct TortureArgs {
     /// Operations in a round [default: the profile's]
     #[arg(long, value_name = "N")]
     pub operations: Option<u64>,
+    /// Faults in a round [default: the profile's]
+    #[arg(long, value_name = "N")]
+    pub faults: Option<u32>,
     /// What decides clients' choices and faults [default: by chance]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

@@ -22,7 +22,7 @@ pub(super) fn run(args: &TortureArgs) -> Result<Exit, anyhow::Error> {
     let terms = Rounds {
         rounds: args.rounds.unwrap_or(rounds),
         operations: args.operations.unwrap_or(operations),
-        faults,
+        faults: args.faults.unwrap_or(faults),
         seed: args.seed.map_or_else(getrandom::u64, Ok).context("this machine has no randomness")?,
         history: args.history.clone(),
         dir: args.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned()),
@@ -41,14 +41,12 @@ pub(super) fn run(args: &TortureArgs) -> Result<Exit, anyhow::Error> {
             so_far.violations,
             faults.join(", ")
         ));
-    })?;
-    if outcome.violations > 0 {
+    });
+    if outcome.as_ref().map_or(true, |of| of.violations > 0) {
         let kept = temporary.keep();
-        say(format!(
-            "promises were broken; the ledger is kept in {}",
-            args.data_dir.as_ref().unwrap_or(&kept).display()
-        ));
+        say(format!("the last round's ledger is kept in {}", args.data_dir.as_ref().unwrap_or(&kept).display()));
     }
+    let outcome = outcome?;
     print(&(serde_json::to_string(&outcome)? + "\n"))?;
     Ok(if outcome.violations == 0 { Exit::OK } else { Exit::FAILURE })
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::checker::{Objection, objections};
+use super::checker::{Objection, Rule, objections};
 use super::client::{Client, Reply};
 use super::crowd::{Person, Shared, heard, payment, request};
 use super::dice::Dice;
@@ -196,7 +196,10 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     let was_bought_out = buy_out(child.shop()?, watch, &mut operations)?;
     child.stop()?;
     operations.sort_by_key(|operation| operation.begun);
-    let broken = audited(dir, &operations)?;
+    let mut broken = audited(dir, &operations)?;
+    if !was_bought_out {
+        broken.push(Objection { rule: Rule::Exactness, what: format!("{LAST_BUYERS} more buyers didn't buy it out") });
+    }
     let terms = Terms { stock: round.stock, limit_per_buyer: LIMIT, hold: HOLD };
     Ok((History { terms, operations, finals: finals(dir)?, was_bought_out }, faults, broken))
 }
@@ -237,7 +240,7 @@ fn audited(dir: &Path, operations: &[Operation]) -> anyhow::Result<Vec<Objection
     }
     let report = audit(&LedgerReader::open(&Child::data(dir))?, Some(Cursor::new(acks)))?;
     let violations = report.violations().iter();
-    Ok(violations.map(|of| Objection { rule: super::checker::Rule::Audit, what: format!("{of:?}") }).collect())
+    Ok(violations.map(|of| Objection { rule: Rule::Audit, what: format!("{of:?}") }).collect())
 }
 
 fn finals(dir: &Path) -> anyhow::Result<Vec<Final>> {

@@ -133,8 +133,13 @@ fn a_crowd_with_ordinary_limits_buys_each_of_a_hundred_units_once() {
     let shop = Shop::open(&plan.sale(Sale::of(SALE, 100).limit(1)));
     let told = stampede(&shop, crowd, |number| stranger(number % buyers));
     assert_eq!(told.count("201"), 100.min(crowd), "{:?}", told.said);
+    // Two buyers may share a bucket, and be told so by its size: one pair in a few thousand runs of this size
+    // (`access::table` has the odds), and never more than one answer in a thousand.
+    let limited = told.count("rate_limited");
+    assert!(limited * 1_000 <= crowd, "{:?}", told.said);
     // A winner who asks again before the last unit has gone is told of his limit.
-    assert_eq!(told.count("sold_out") + told.count("limit_reached"), crowd.saturating_sub(100), "{:?}", told.said);
+    let refused = told.count("sold_out") + told.count("limit_reached") + limited;
+    assert_eq!(refused, crowd.saturating_sub(100), "{:?}", told.said);
     assert!(told.units_by_buyer().values().all(|units| *units == 1), "{:?}", told.units_by_buyer());
     reconcile(&shop, &told, crowd);
     let report = shop.home().audit();

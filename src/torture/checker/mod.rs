@@ -86,11 +86,13 @@ pub(super) struct Case<'a> {
     pub(super) orders: HashMap<OrderId, Dossier<'a>>,
     /// The attempts of each buyer under each key.
     pub(super) attempts: HashMap<(&'a str, &'a str), Vec<&'a Operation>>,
+    /// What there is at the end under each buyer's key.
+    at_last: HashMap<(&'a str, &'a str), OrderId>,
 }
 
 impl<'a> Case<'a> {
     fn of(history: &'a History) -> Self {
-        let mut case = Self { history, orders: HashMap::new(), attempts: HashMap::new() };
+        let mut case = Self { history, orders: HashMap::new(), attempts: HashMap::new(), at_last: HashMap::new() };
         for operation in &history.operations {
             match &operation.want {
                 Want::Buy { buyer, key, .. } => {
@@ -108,7 +110,16 @@ impl<'a> Case<'a> {
         for last in &history.finals {
             case.orders.entry(last.order).or_default().last = Some(last);
         }
+        for last in &history.finals {
+            case.at_last.insert((&last.buyer, &last.key), last.order);
+        }
         case
+    }
+
+    /// What an attempt has come to at the end, whether or not anybody was told.
+    pub(super) fn order_of(&self, attempt: &Operation) -> Option<OrderId> {
+        let Want::Buy { buyer, key, .. } = &attempt.want else { return None };
+        self.at_last.get(&(buyer.as_str(), key.as_str())).copied()
     }
 }
 

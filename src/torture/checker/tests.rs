@@ -126,6 +126,24 @@ fn sold_out_is_a_lie_where_a_unit_was_free_all_the_time() {
 }
 
 #[test]
+fn sold_out_is_a_lie_too_where_nobody_heard_what_became_of_the_unit_long_ago() {
+    let sold_out = |at| operation(buy("b", "k", 1), (at, at + 10), no("sold_out"));
+    // It came to nothing.
+    let unheard = operation(buy("a", "k", 1), (0, 10), Heard::Nothing);
+    assert_eq!(broken(1, vec![unheard.clone(), sold_out(1_000)], vec![]), []);
+    assert_eq!(broken(1, vec![unheard, sold_out(60_000)], vec![]), [Rule::FalseNo]);
+    // It ran out, and nobody looked.
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    let finals = vec![last(1, "a", "k", 1, Expired)];
+    assert_eq!(broken(1, vec![won.clone(), sold_out(1_000)], finals.clone()), []);
+    assert_eq!(broken(1, vec![won.clone(), sold_out(60_000)], finals), [Rule::FalseNo]);
+    // A payment that nobody heard of may have taken it.
+    let paid = operation(Want::Pay(order(1)), (20, 30), Heard::Nothing);
+    let finals = vec![last(1, "a", "k", 1, Confirmed)];
+    assert_eq!(broken(1, vec![won, paid, sold_out(60_000)], finals), []);
+}
+
+#[test]
 fn nothing_is_sold_in_a_pause_and_nobody_is_told_of_one_that_is_not() {
     let pause = operation(Want::Pause, (100, 110), yes(9, Held));
     let resume = operation(Want::Resume, (200, 210), yes(9, Held));

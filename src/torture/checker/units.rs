@@ -10,6 +10,9 @@ use crate::torture::history::{Heard, Moment, Operation, Want};
 /// The server's clock is read before and after its decision: nobody is robbed of his hold by less.
 const GRAIN: Duration = Duration::from_millis(5);
 
+/// Longer than the server is at work on anything, a death and a start in its middle included.
+const AT_WORK: Duration = Duration::from_secs(5);
+
 type Steps = Vec<(Moment, i64)>;
 
 /// When an order's units were certainly its buyer's: each span from its beginning on, to its end where there is one.
@@ -132,25 +135,32 @@ pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
 
 /// When the units of an attempt were certainly nobody's, if ever.
 fn certainly_free(case: &Case<'_>, operation: &Operation, heard: &Heard) -> Option<Moment> {
-    match heard {
-        Heard::No { .. } => Some(operation.ended),
-        Heard::Nothing => None,
-        // The first answer has its units; others with the same order have none of their own.
-        Heard::Yes { order, .. } => {
-            let dossier = case.orders.get(order.as_ref()?)?;
-            if !std::ptr::eq(*dossier.won.first()?, operation) {
-                return Some(operation.ended);
-            }
-            if dossier.paid.iter().any(|paid| paid.code().is_none()) {
-                return None;
-            }
-            let back = dossier.cancelled.iter().filter(|back| back.is_yes()).map(|back| back.ended);
-            let is_over = |look: &&&Operation| {
-                matches!(look.heard, Heard::Yes { state: Some(OrderState::Expired | OrderState::Cancelled), .. })
-            };
-            back.chain(dossier.looks.iter().filter(is_over).map(|look| look.ended)).min()
-        }
+    let order = match heard {
+        Heard::No { .. } => return Some(operation.ended),
+        Heard::Yes { order, .. } => (*order)?,
+        // It came to nothing, or to an order that is there at the end.
+        Heard::Nothing => match case.order_of(operation) {
+            None => return Some(operation.ended + AT_WORK),
+            Some(order) => order,
+        },
+    };
+    let dossier = case.orders.get(&order)?;
+    // The first answer has its units; others with the same order have none of their own.
+    if operation.is_yes() && !std::ptr::eq(*dossier.won.first()?, operation) {
+        return Some(operation.ended);
     }
+    let is_over = |look: &&&Operation| {
+        matches!(look.heard, Heard::Yes { state: Some(OrderState::Expired | OrderState::Cancelled), .. })
+    };
+    let given_back = dossier.cancelled.iter().filter(|back| back.is_yes()).map(|back| back.ended);
+    let known = given_back.chain(dossier.looks.iter().filter(is_over).map(|look| look.ended)).min();
+    let at_last = match dossier.last?.state {
+        // Also where it was given back or ran out meanwhile, and was paid late.
+        OrderState::Held | OrderState::Confirmed | OrderState::Refunded => return None,
+        OrderState::Expired => operation.ended + AT_WORK + case.history.terms.hold + AT_WORK,
+        OrderState::Cancelled => dossier.cancelled.iter().map(|back| back.ended + AT_WORK).max()?,
+    };
+    Some(known.map_or(at_last, |known| known.min(at_last)))
 }
 
 /// The highest level within a span, that at its beginning included.
