@@ -19,6 +19,8 @@ const SHARED_BUYERS: u32 = 8;
 const ATTEMPTS_PERCENT: u32 = 60;
 /// Of a hundred orders that somebody has, so many are remembered to be paid, given back or looked at.
 const MEMORY_ORDERS: usize = 64;
+/// What a unit costs, as the shop is laid out.
+const PRICE_USD: u32 = 129;
 /// Who finds nobody at home knocks again after so long.
 const KNOCK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -55,7 +57,7 @@ pub(super) struct Person<'a> {
     count: u32,
     /// The last attempts, to be made once more.
     tried: Vec<(String, String, u32)>,
-    orders: Vec<(OrderId, String)>,
+    orders: Vec<(OrderId, String, u32)>,
     operations: Vec<Operation>,
 }
 
@@ -89,10 +91,10 @@ impl<'a> Person<'a> {
             return self.attempt();
         }
         let nth = self.dice.roll(self.orders.len() as u32) as usize;
-        let (order, buyer) = self.orders[nth].clone();
+        let (order, buyer, units) = self.orders[nth].clone();
         match self.dice.roll(10) {
             0..3 => {
-                self.pay(order);
+                self.pay(order, units);
                 self.orders.swap_remove(nth);
             }
             3..5 => {
@@ -123,7 +125,7 @@ impl<'a> Person<'a> {
         let want = Want::Buy { buyer: buyer.clone(), key: key.clone(), units };
         let heard = self.ask(want, &request, again);
         if let Heard::Yes { order: Some(order), is_replay: false, .. } = heard {
-            self.orders.push((order, buyer.clone()));
+            self.orders.push((order, buyer.clone(), units));
             if self.orders.len() > MEMORY_ORDERS {
                 self.orders.swap_remove(0);
             }
@@ -137,8 +139,8 @@ impl<'a> Person<'a> {
         }
     }
 
-    fn pay(&mut self, order: OrderId) {
-        let request = payment(order, self.clock.now().wall, &self.keys);
+    fn pay(&mut self, order: OrderId, units: u32) {
+        let request = payment((order, units), self.clock.now().wall, &self.keys);
         self.ask(Want::Pay(order), &request, false);
     }
 
@@ -183,10 +185,12 @@ pub(super) fn heard(reply: &Reply, is_replay: bool) -> Heard {
 }
 
 /// A provider's word that an order is paid, signed.
-pub(super) fn payment(order: OrderId, now: WallTime, keys: &Keys) -> Vec<u8> {
+pub(super) fn payment((order, units): (OrderId, u32), now: WallTime, keys: &Keys) -> Vec<u8> {
     let body = format!(
         "{{\"type\":\"payment.succeeded\",\"timestamp\":\"{now}\",\
-         \"data\":{{\"order\":\"{order}\",\"payment\":\"p-{order}\"}}}}"
+         \"data\":{{\"order\":\"{order}\",\"payment\":\"p-{order}\",\
+         \"amount\":{{\"amount\":\"{}.00\",\"currency\":\"USD\"}}}}}}",
+        units * PRICE_USD
     );
     let id = format!("m-{order}-{}", now.micros());
     let signed = sign(&id, body.as_bytes(), now, keys);

@@ -76,6 +76,8 @@ pub struct Tormented {
     pub operations: u64,
     /// Of these: yes.
     pub won: u64,
+    /// Of these: payments that were taken.
+    pub paid: u64,
     /// Of these: those of which nobody heard.
     pub unknown: u64,
     /// Of those: attempts that had become orders all the same.
@@ -128,6 +130,7 @@ fn count(sum: &mut Tormented, history: &History, faults: &[Fault]) {
     sum.rounds += 1;
     sum.operations += history.operations.len() as u64;
     sum.won += history.operations.iter().filter(|of| matches!(of.want, Want::Buy { .. }) && of.is_yes()).count() as u64;
+    sum.paid += history.operations.iter().filter(|of| matches!(of.want, Want::Pay(_)) && of.is_yes()).count() as u64;
     sum.unknown += history.operations.iter().filter(|of| of.is_unknown()).count() as u64;
     let known = |of: &Operation| matches!(of.heard, Heard::Yes { order: Some(_), .. });
     let told: std::collections::HashSet<_> = history
@@ -221,7 +224,7 @@ fn buy_out(shop: SocketAddr, watch: Stopwatch, operations: &mut Vec<Operation>) 
         let attempt = request("POST", &path, &[(BUYER_HEADER, &buyer), ("Idempotency-Key", &key)], "");
         match ask(Want::Buy { buyer, key, units: 1 }, &attempt)? {
             Heard::Yes { order: Some(order), .. } => {
-                ask(Want::Pay(order), &payment(order, clock.now().wall, &keys))?;
+                ask(Want::Pay(order), &payment((order, 1), clock.now().wall, &keys))?;
             }
             Heard::No { code } if code == "sold_out" => return Ok(true),
             _ => {}
