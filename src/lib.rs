@@ -54,7 +54,7 @@
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
 //! | `torture`, `fuzz` | test builds only: everything that goes wrong, and a judge of it; every parser of outside bytes |
 //! | [`failpoint`] | where a test build can be made to fail; nothing of it in any other |
-//! | [`clock`], `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
+//! | [`clock`], `files`, `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
 //!
@@ -82,6 +82,7 @@ pub mod config;
 pub mod demo;
 pub mod door;
 pub mod failpoint;
+mod files;
 pub mod funnel;
 #[cfg(any(test, feature = "torture"))]
 pub mod fuzz;

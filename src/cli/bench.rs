@@ -121,6 +121,9 @@ pub struct HttpArgs {
     /// People who only look: open event streams beside the attempts
     #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
     pub listeners: u32,
+    /// People who keep the shop waiting: connections that say a byte a second, or read one, or are silent
+    #[arg(long, value_name = "N", default_value = "0", value_parser = clap::value_parser!(u32).range(..=100_000))]
+    pub slow: u32,
     /// How they show who they are
     #[arg(long, value_enum, default_value = "header")]
     pub identity: Proof,

@@ -20,6 +20,7 @@ use crate::client::{Client, Secret};
 use crate::clock::Clock;
 use crate::config::{Config, Environment};
 use crate::door::{self, Office, Shop, Workers};
+use crate::files;
 use crate::funnel::Funnel;
 use crate::holds;
 use crate::keeper::{Keeper, Unchanged};
@@ -98,7 +99,7 @@ impl House {
     async fn open(config: Config) -> Result<Self, anyhow::Error> {
         let clock = Clock::system();
         let ledger = OpenLedger::open(wiring::ledger(&config), clock.clone())?;
-        let (shop_socket, office_socket) = (bind(config.server.listen).await?, bind(config.server.admin_listen).await?);
+        let (shop_socket, office_socket) = (bind(config.server.listen)?, bind(config.server.admin_listen)?);
         let data_dir = &config.ledger.data_dir;
         // The key lies there even where no ledger has made the directory: `pass issue` reads it.
         std::fs::create_dir_all(data_dir).with_context(|| format!("can't make {}", data_dir.display()))?;
@@ -130,7 +131,7 @@ impl House {
             clock.clone(),
             Arc::clone(&readiness),
         )?);
-        let workers = Workers::start(&shop, wiring::caps(&config))?;
+        let workers = Workers::start(&shop, wiring::caps(&config, files::raise_limit()))?;
         Ok(Self {
             config,
             clock,
@@ -235,8 +236,8 @@ fn breakage(funnel: &Funnel) -> Option<Breakage> {
     }
 }
 
-async fn bind(address: SocketAddr) -> Result<TcpListener, anyhow::Error> {
-    TcpListener::bind(address).await.with_context(|| format!("can't listen on {address}"))
+fn bind(address: SocketAddr) -> Result<TcpListener, anyhow::Error> {
+    door::bind(address).with_context(|| format!("can't listen on {address}"))
 }
 
 /// What is said, once it is; none: whoever would say it is gone.

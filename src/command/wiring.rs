@@ -115,11 +115,26 @@ fn storefront(config: &Config) -> Result<Storefront, anyhow::Error> {
     }))
 }
 
-pub(super) fn caps(config: &Config) -> Caps {
+/// Files of the house itself: the office's connections, the ledger and whoever reads it, PostgreSQL, receivers of messages, the
+/// workers' own. So that a crowd never takes the last one, which the ledger or the office would need.
+const FILES_KEPT: usize = 384;
+
+/// `files`: how many the process may have open; none: unlimited.
+pub(super) fn caps(config: &Config, files: Option<usize>) -> Caps {
     let server = &config.server;
     let cores = || std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let wanted = server.connections as usize;
+    let possible = files.map_or(wanted, |files| files - FILES_KEPT.min(files / 2));
+    if possible < wanted {
+        tracing::warn!(
+            files,
+            connections = possible,
+            "this process may not have enough files open for server.connections = {wanted}: raise its limit \
+             (LimitNOFILE= of the unit, or ulimit -n)"
+        );
+    }
     Caps {
-        connections: server.connections as usize,
+        connections: wanted.min(possible),
         connections_per_ip: server.connections_per_ip.map_or(0, |cap| cap as usize),
         threads: server.threads.unwrap_or_else(cores),
     }

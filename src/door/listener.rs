@@ -13,6 +13,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use dashmap::DashMap;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
@@ -23,11 +24,25 @@ use crate::access::address_key;
 /// How long accepting rests when the machine has no file descriptor left.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
-/// Most connections that the kernel keeps for us: what tokio asks for when it listens, and the one beyond that Linux adds.
-const BACKLOG_MAX: usize = 1024 + 1;
+/// Connections that the kernel may keep for us while we are busy: as many as Linux allows unless told otherwise
+/// (`net.core.somaxconn`). Libraries ask for 128: when a bell rings the 129th would come again a second later.
+const BACKLOG: u32 = 4096;
 
 /// Busier than any worker that lives: one that has died is never the least busy.
 const DEAD: usize = usize::MAX / 2;
+
+/// Listens at an address.
+///
+/// # Errors
+/// Where it is somebody else's, or no address of this machine.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // Connections of the shop that was here before keep nobody from opening the next one.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
@@ -113,7 +128,7 @@ impl Workers {
     /// Accepts and deals out connections until `closing` resolves. Then those who wait in the kernel's queue are still
     /// taken, the socket is closed, and every connection may finish what it is at for as long as `closing` said; what is
     /// left then is cut.
-    pub async fn serve(self, listener: tokio::net::TcpListener, closing: impl Future<Output = Duration>) {
+    pub async fn serve(self, listener: TcpListener, closing: impl Future<Output = Duration>) {
         let mut closing = std::pin::pin!(closing);
         let grace = loop {
             let next = async {
@@ -201,7 +216,8 @@ fn deal_to(workers: &[Worker], mut dealt: Dealt) {
 fn queued(listener: &std::net::TcpListener) -> impl Iterator<Item = (std::net::TcpStream, SocketAddr)> {
     let is_empty = |error: &io::Error| error.kind() == io::ErrorKind::WouldBlock;
     std::iter::repeat_with(|| listener.accept())
-        .take(BACKLOG_MAX)
+        // The one beyond is Linux's own.
+        .take(BACKLOG as usize + 1)
         .take_while(move |accepted| !accepted.as_ref().is_err_and(is_empty))
         // Who has left the queue again is followed by those behind.
         .filter_map(Result::ok)

@@ -33,7 +33,7 @@ mod views;
 mod worker;
 
 pub use identity::IdentityMode;
-pub use listener::{Caps, Workers};
+pub use listener::{Caps, Workers, bind};
 pub use office::{Credentials, Desk, Lately, Office, routes as office_routes, serve as serve_office};
 pub use pages::{Looks, Storefront, Texts};
 pub use payments::Payments;

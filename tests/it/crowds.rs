@@ -63,6 +63,18 @@ fn a_closed_loop_sells_everything_and_tells_the_noes_apart() {
 }
 
 #[test]
+fn who_keeps_the_shop_waiting_is_hung_up_on_and_everybody_else_is_served() {
+    let flags = ["--slow", "400", "--rate", "500", "--buyers", "5000", "--seconds", "12"];
+    let (code, printed, _, report) = measured(&Home::empty(), &flags);
+    assert_eq!(code, Some(0), "{printed}");
+    is_right(&report);
+    let ends = (number(&report, "/outcomes/attempts"), number(&report, "/outcomes/failed"));
+    assert_eq!((ends, number(&report, "/run/slow")), ((6_000, 0), 400), "{report:#}");
+    // Who says nothing has five seconds for it; the others have ten.
+    assert!(number(&report, "/outcomes/slow_cut_off") >= 400, "{report:#}");
+}
+
+#[test]
 fn an_open_loop_makes_every_attempt_that_is_due() {
     let (code, printed, _, report) =
         measured(&Home::empty(), &["--rate", "400", "--identity", "pass", "--buyers", "300"]);

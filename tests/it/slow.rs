@@ -1,8 +1,10 @@
 //! Clients that keep the shop waiting, leave half-way or bring too many of their kind.
 
+use std::fs::{self, DirEntry};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
+use crate::home::Home;
 use crate::hostile::{STOCK, attempt_with, open, unharmed};
 use crate::plan::{Plan, SALE, Sale};
 use crate::shop::Shop;
@@ -92,4 +94,26 @@ fn one_address_does_not_get_every_connection() {
     eventually("a free place", || {
         Wire::try_connect(shop.public()).ok().and_then(|mut wire| ask(&mut wire)) == Some(200)
     });
+}
+
+#[test]
+fn a_crowd_never_takes_the_last_file_that_the_house_may_open() {
+    let plan = Plan::gateway().set("server.first_byte_timeout", "\"1h\"").set("server.connections_per_ip", "0");
+    let home = Home::with(&plan.sale(Sale::of(SALE, STOCK)).text());
+    let shop = Shop::open_through(home, &["prlimit", "--nofile=200:200"]);
+    let crowd: Vec<_> = (0..300).map(|_| TcpStream::connect(shop.public()).expect("the kernel has room")).collect();
+    // Of 200 files half are the crowd's.
+    let is_open =
+        |entry: &DirEntry| fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
+    let sockets = || {
+        let files = fs::read_dir(format!("/proc/{}/fd", shop.pid())).expect("Linux lists them");
+        files.filter_map(Result::ok).filter(|entry| is_open(entry)).count()
+    };
+    eventually("as many as there may be", || sockets() >= 100);
+    let audit = shop.office(Request::get("/v1/admin/audit")).json();
+    assert_eq!(audit["ok"], true, "the ledger can be read: {audit:#}");
+    drop(crowd);
+    unharmed(&shop, 0);
+    let said = shop.said();
+    assert!(said.contains("ulimit -n") && !said.contains("could not be accepted"), "{said}");
 }

@@ -26,11 +26,11 @@ pub(in crate::bench) struct Agreement {
 }
 
 impl Agreement {
-    /// Compares. Attempts whose answers nobody has read may have come to anything.
-    pub(super) fn between(told: &Told, server: Option<Value>) -> Self {
+    /// Compares. Attempts whose answers nobody has read may have come to anything, those of `slow` clients too.
+    pub(super) fn between(told: &Told, slow: u64, server: Option<Value>) -> Self {
         let Some(funnel) = server else { return Self { server: None, agrees: None } };
         let is_near = |ours: u64, theirs: &Value| {
-            theirs.as_u64().is_some_and(|theirs| (ours..=ours + told.unheard()).contains(&theirs))
+            theirs.as_u64().is_some_and(|theirs| (ours..=ours + told.unheard() + slow).contains(&theirs))
         };
         let answered = told.attempts() - told.unheard();
         let layers = Layer::ALL.iter().zip(told.layers);

@@ -5,31 +5,26 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{self, JoinHandle};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::Timespec;
 use rustix::event::epoll::{self, EventData, EventFlags};
 
+use super::CONNECT;
+use super::aside::{Aside, Over};
+
 /// How often the end is looked for.
 const TICK: Duration = Duration::from_millis(100);
-/// For a connection on this machine.
-const CONNECT: Duration = Duration::from_secs(5);
 /// Several frames.
 const READ_BYTES: usize = 4 * 1024;
 
-/// Open streams, and what they heard.
+/// Open streams.
 #[derive(Debug)]
-pub(super) struct Listeners {
-    thread: Option<JoinHandle<()>>,
-    state: Arc<State>,
-}
+pub(super) struct Listeners(Aside<Counts>);
 
 #[derive(Debug, Default)]
-struct State {
-    is_over: AtomicBool,
+struct Counts {
     /// Reads that brought something.
     frames: AtomicU64,
     /// Streams that the server ended.
@@ -56,37 +51,22 @@ impl Listeners {
             epoll::add(&epoll, &stream, EventData::new_u64(index as u64), EventFlags::IN)?;
             streams.push(Some(stream));
         }
-        let state = Arc::new(State::default());
-        let shared = Arc::clone(&state);
-        let thread = thread::Builder::new().name("listeners".into()).spawn(move || listen(&epoll, streams, &shared))?;
-        Ok(Self { thread: Some(thread), state })
+        Ok(Self(Aside::start("listeners", move |over, counts| listen(&epoll, streams, over, counts))?))
     }
 
     /// Hangs up.
-    pub(super) fn close(mut self) -> Heard {
-        self.end();
+    pub(super) fn close(self) -> Heard {
+        let counts = self.0.end();
         // Relaxed here and below: the thread has been joined, and counts order nothing.
-        Heard { frames: self.state.frames.load(Ordering::Relaxed), lost: self.state.lost.load(Ordering::Relaxed) }
-    }
-
-    fn end(&mut self) {
-        self.state.is_over.store(true, Ordering::Relaxed);
-        // One that has panicked has been heard on stderr.
-        let _ = self.thread.take().map(JoinHandle::join);
+        Heard { frames: counts.frames.load(Ordering::Relaxed), lost: counts.lost.load(Ordering::Relaxed) }
     }
 }
 
-impl Drop for Listeners {
-    fn drop(&mut self) {
-        self.end();
-    }
-}
-
-fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, state: &State) {
+fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, over: &Over, counts: &Counts) {
     let mut events = Vec::with_capacity(streams.len().max(1));
     let mut bytes = [0; READ_BYTES];
     let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
-    while !state.is_over.load(Ordering::Relaxed) {
+    while !over.is_now() {
         events.clear();
         if epoll::wait(epoll, rustix::buffer::spare_capacity(&mut events), Some(&timeout)).is_err() {
             continue;
@@ -97,12 +77,12 @@ fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, state: &State) {
                 continue;
             };
             match stream.as_mut().map(|stream| stream.read(&mut bytes)) {
-                Some(Ok(1..)) => _ = state.frames.fetch_add(1, Ordering::Relaxed),
+                Some(Ok(1..)) => _ = counts.frames.fetch_add(1, Ordering::Relaxed),
                 Some(Err(fault)) if matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 None => {}
                 Some(_) => {
                     *stream = None;
-                    state.lost.fetch_add(1, Ordering::Relaxed);
+                    counts.lost.fetch_add(1, Ordering::Relaxed);
                 }
             }
         }

@@ -5,6 +5,7 @@
 //!
 //! **Invariant:** a correct no is no error: won, sold out, limited, refused and failed are told apart everywhere.
 
+mod aside;
 mod caller;
 pub mod crowd;
 mod funnel;
@@ -15,6 +16,7 @@ mod request;
 mod run;
 mod schedule;
 mod server;
+mod slow;
 mod told;
 
 #[cfg(all(test, not(doorbuster_loom)))]
@@ -33,9 +35,11 @@ use self::listeners::Listeners;
 use self::request::Request;
 use self::run::{Course, Ran};
 use self::schedule::Pace;
-use self::server::{Server, raise_file_limit};
+use self::server::Server;
+use self::slow::SlowClients;
 use self::told::{Endings, Told};
 use super::report::{Cpu, HttpReport, Latency, Moment, Origin, Outcomes, RunTerms};
+use crate::files;
 use crate::funnel::Layer;
 use crate::ids::{SaleId, Sku};
 use crate::order::Ack;
@@ -48,6 +52,8 @@ pub const SALE: &str = "launch";
 pub const SKU: &str = "sneaker-42";
 /// In this span everybody comes, when the bell rings.
 const BELL: Duration = Duration::from_millis(100);
+/// For a connection on this machine.
+const CONNECT: Duration = Duration::from_secs(5);
 
 /// How buyers show who they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -121,6 +127,8 @@ pub struct HttpTerms {
     pub quantity: u32,
     /// Open event streams of people who only look.
     pub listeners: usize,
+    /// Connections of people who keep the server waiting.
+    pub slow: usize,
     /// How they show who they are.
     pub proof: Proof,
     /// What has happened before they are told yes.
@@ -137,6 +145,10 @@ impl HttpTerms {
     fn sale(&self) -> &str {
         self.target.as_ref().map_or(SALE, |target| target.sale.as_str())
     }
+
+    fn sku(&self) -> &str {
+        self.target.as_ref().map_or(SKU, |target| target.sku.as_str())
+    }
 }
 
 /// Now and then: how long it has been, and attempts, won, sold out, limited, refused, failed and given up.
@@ -147,7 +159,8 @@ pub type Look<'a> = dyn FnMut(Duration, [u64; 6]) + 'a;
 /// # Errors
 /// Where the server doesn't start, or can't be reached.
 pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpReport> {
-    raise_file_limit();
+    // Where ten thousand connections aren't allowed, connecting says so.
+    let _ = files::raise_limit();
     let mut server = Server::open(terms)?;
     let plan = plan(terms, &server)?;
     let pace = match (terms.crowd, terms.rate) {
@@ -157,12 +170,14 @@ pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpRep
     };
     let course = course(terms, &server, pace);
     let listeners = Listeners::open(server.shop, terms.sale(), terms.listeners)?;
+    let slow = SlowClients::open(server.shop, terms.sale(), terms.sku(), terms.slow)?;
     let ran = run::run(&plan, course, look)?;
-    let heard = listeners.close();
+    let (heard, dawdled) = (listeners.close(), slow.close());
     let funnel = server.child.as_ref().map(|child| funnel::settled(child, ran.told.acks.len())).transpose()?;
     let verdict = server.close(terms, &ran.told)?;
-    let mut report = report(terms, pace, ran, funnel, verdict);
+    let mut report = report(terms, pace, (ran, dawdled.made), funnel, verdict);
     (report.outcomes.frames_heard, report.outcomes.streams_lost) = (heard.frames, heard.lost);
+    report.outcomes.slow_cut_off = dawdled.cut_off;
     Ok(report)
 }
 
@@ -171,14 +186,15 @@ pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpRep
 /// # Errors
 /// As [`measure`].
 pub fn climb(terms: &HttpTerms, ramp: ramp::RampTerms, look: &mut ramp::Look<'_>) -> anyhow::Result<HttpReport> {
-    raise_file_limit();
+    // Where ten thousand connections aren't allowed, connecting says so.
+    let _ = files::raise_limit();
     let mut server = Server::open(terms)?;
     let plan = plan(terms, &server)?;
     let climbed = ramp::climb(&plan, course(terms, &server, Pace::Closed), ramp, look)?;
     let told = &climbed.all.told;
     let funnel = server.child.as_ref().map(|child| funnel::settled(child, told.acks.len())).transpose()?;
     let verdict = server.close(terms, told)?;
-    let mut report = report(terms, Pace::Open { per_s: climbed.held_per_s }, climbed.all, funnel, verdict);
+    let mut report = report(terms, Pace::Open { per_s: climbed.held_per_s }, (climbed.all, 0), funnel, verdict);
     report.ramp = Some(climbed.ramp);
     Ok(report)
 }
@@ -197,19 +213,23 @@ fn course(terms: &HttpTerms, server: &Server, pace: Pace) -> Course {
 
 fn plan(terms: &HttpTerms, server: &Server) -> anyhow::Result<Plan> {
     let crowd = Crowd { behaviour: terms.crowd, buyers: terms.buyers };
-    let sale = terms.sale();
-    let sku = terms.target.as_ref().map_or(SKU, |target| target.sku.as_str());
     let identity = server.identity(terms, crowd)?;
-    let request = Request::new(server.shop, sale, sku, terms.quantity, identity);
+    let request = Request::new(server.shop, terms.sale(), terms.sku(), terms.quantity, identity);
     Ok(Plan { shop: server.shop, request, crowd, units: terms.quantity, board: Board::default() })
 }
 
-fn report(terms: &HttpTerms, pace: Pace, ran: Ran, funnel: Option<Value>, verdict: Option<Verdict>) -> HttpReport {
+fn report(
+    terms: &HttpTerms,
+    pace: Pace,
+    (ran, slow): (Ran, u64),
+    funnel: Option<Value>,
+    verdict: Option<Verdict>,
+) -> HttpReport {
     let is_closed = matches!(pace, Pace::Closed);
     let attempts = ran.told.attempts().max(1) as f64;
     let per_attempt = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() * 1e6 / attempts);
     let cores = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() / ran.took.as_secs_f64().max(1e-9));
-    let agreement = funnel::Agreement::between(&ran.told, funnel);
+    let agreement = funnel::Agreement::between(&ran.told, slow, funnel);
     HttpReport {
         origin: Origin::here(),
         run: RunTerms::of(terms, is_closed),
@@ -250,6 +270,7 @@ fn outcomes(told: Told) -> Outcomes {
         won_by_bots: told.won_by_bots,
         frames_heard: 0,
         streams_lost: 0,
+        slow_cut_off: 0,
         layers: Layer::ALL.into_iter().zip(told.layers).collect(),
         refusals: told.refused,
         failures: told.failed,

@@ -103,10 +103,3 @@ fn passes(data_dir: &Path, sale: &str, crowd: Crowd) -> anyhow::Result<Vec<Strin
     };
     (0..crowd.numbers()).map(mint).collect()
 }
-
-/// Ten thousand connections are ten thousand files. Where it isn't allowed, connecting says so.
-pub(super) fn raise_file_limit() {
-    let resource = rustix::process::Resource::Nofile;
-    let limit = rustix::process::getrlimit(resource);
-    let _ = rustix::process::setrlimit(resource, rustix::process::Rlimit { current: limit.maximum, ..limit });
-}

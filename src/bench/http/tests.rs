@@ -48,11 +48,11 @@ fn the_funnel_has_to_say_what_the_clients_were_told_as_far_as_they_were_told_any
     for (status, body) in [(201, WON), (409, SOLD_OUT), (429, LIMITED)] {
         hear(&mut told, status, body);
     }
-    let agrees = |told: &Told, stock| Agreement::between(told, funnel(stock)).agrees;
+    let agrees = |told: &Told, stock| Agreement::between(told, 0, funnel(stock)).agrees;
     assert_eq!([0, 1, 2].map(|stock| agrees(&told, stock)), [Some(false), Some(true), Some(false)]);
     told.fail("no answer in time", Duration::ZERO);
     assert_eq!([0, 1, 2, 3].map(|stock| agrees(&told, stock)), [Some(false), Some(true), Some(true), Some(false)]);
-    assert_eq!(Agreement::between(&told, None).agrees, None);
+    assert_eq!(Agreement::between(&told, 0, None).agrees, None);
 }
 
 #[test]

@@ -71,6 +71,8 @@ pub struct RunTerms {
     pub connections: usize,
     /// Event streams that were open beside.
     pub listeners: usize,
+    /// Connections that kept the server waiting.
+    pub slow: usize,
     /// Another server's address.
     pub target: Option<String>,
 }
@@ -93,6 +95,7 @@ impl RunTerms {
             threads: terms.threads.get(),
             connections: terms.connections.get(),
             listeners: terms.listeners,
+            slow: terms.slow,
             target: terms.target.as_ref().map(|target| target.shop.to_string()),
         }
     }
@@ -123,6 +126,8 @@ pub struct Outcomes {
     pub frames_heard: u64,
     /// Event streams that the server ended.
     pub streams_lost: u64,
+    /// How often the server hung up on somebody who kept it waiting.
+    pub slow_cut_off: u64,
     /// All noes, by their code.
     pub refusals: BTreeMap<String, u64>,
     /// All faults, by their code or what went wrong on the wire.

@@ -64,6 +64,10 @@ fn funnel(text: &mut String, report: &HttpReport) {
             [report.run.listeners as u64, outcomes.frames_heard, outcomes.streams_lost].map(grouped);
         let _ = writeln!(text, "  {listeners} looked on and heard {frames} frames; {lost} streams were lost");
     }
+    if report.run.slow > 0 {
+        let [slow, cut_off] = [report.run.slow as u64, outcomes.slow_cut_off].map(grouped);
+        let _ = writeln!(text, "  {slow} kept the shop waiting, and were hung up on {cut_off} times");
+    }
     text.push('\n');
 }
 

@@ -80,6 +80,7 @@ fn terms(args: &HttpArgs) -> Result<HttpTerms, anyhow::Error> {
         limit_per_buyer: args.limit,
         quantity: args.quantity,
         listeners: args.listeners as usize,
+        slow: args.slow as usize,
         proof: args.identity,
         ack: match args.ack {
             Promise::Memory => Ack::Memory,
