@@ -17,6 +17,9 @@ use crate::plan::{Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
 use crate::wire::{Request, Wire, eventually};
 
+/// So often one shop is killed: after each kill all that it ever sold is proved again, and that takes longer and longer.
+const LIVES: u64 = 50;
+
 fn attempt(buyer: &str) -> Request {
     Request::attempt(SALE, SKU).buyer(buyer)
 }
@@ -77,13 +80,25 @@ fn every_order_that_a_client_was_told_is_in_the_ledger_once_whenever_the_shop_is
     let now_ns = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).expect("after 1970").subsec_nanos();
     let mut seed = from_environment("DOORBUSTER_TEST_SEED", u64::from(now_ns));
     eprintln!("DOORBUSTER_TEST_SEED={seed} DOORBUSTER_TEST_KILLS={kills}");
+    let mut orders = 0;
+    for first in (0..kills).step_by(LIVES as usize) {
+        let delays = (first..kills).take(LIVES as usize).map(|_| {
+            // SplitMix64's step and output: any spread of the kills over the batches does.
+            seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            Duration::from_micros((mixed >> 32) % 500_000)
+        });
+        orders += die_after_each(delays);
+        eprintln!("{} kills, {orders} orders", kills.min(first + LIVES));
+    }
+}
+
+/// One ledger, and a kill after each delay. How many orders there are in the end.
+fn die_after_each(delays: impl Iterator<Item = Duration>) -> usize {
     let mut acks = Vec::new();
     let mut shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 10_000_000)));
-    for round in 0..kills {
-        // SplitMix64's step and output: any spread of the kills over the batches does.
-        seed = seed.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (seed ^ (seed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let heard = buy_until_killed(&shop, round, Duration::from_micros((mixed >> 32) % 500_000));
+    for (round, delay) in (0..).zip(delays) {
+        let heard = buy_until_killed(&shop, round, delay);
         acks.extend(heard.acks);
         assert_eq!(shop.exit_code(), None);
         let home = shop.leave();
@@ -100,6 +115,7 @@ fn every_order_that_a_client_was_told_is_in_the_ledger_once_whenever_the_shop_is
     // Each buyer asked under one key, and each has heard by now: not one order more.
     assert_eq!(report["orders"], acks.len(), "{report:#}");
     assert_eq!(item_of(&report["sales"], SKU)["confirmed"], acks.len(), "{report:#}");
+    acks.len()
 }
 
 #[track_caller]
@@ -185,6 +201,14 @@ fn states(shop: &Shop) -> BTreeMap<String, String> {
 #[test]
 fn what_became_of_an_order_is_what_its_buyer_was_told_whenever_the_shop_is_killed() {
     let kills = from_environment("DOORBUSTER_TEST_KILLS", 5);
+    for first in (0..kills).step_by(LIVES as usize) {
+        let lives = live_through(LIVES.min(kills - first));
+        eprintln!("{} kills, {lives} lives", kills.min(first + LIVES));
+    }
+}
+
+/// One ledger and so many kills. How many buyers' lives were looked at.
+fn live_through(kills: u64) -> usize {
     let mut lives: Vec<(String, Last)> = Vec::new();
     let mut shop = Shop::open(&crate::payments::plan(Sale::of(SALE, 10_000_000).hold("1s")));
     for round in 0..kills {
@@ -220,6 +244,7 @@ fn what_became_of_an_order_is_what_its_buyer_was_told_whenever_the_shop_is_kille
     }
     let memory = shop.office(Request::get("/v1/admin/audit")).json();
     assert_eq!(memory["ok"], true, "{memory:#}");
+    lives.len()
 }
 
 #[test]
