@@ -185,7 +185,50 @@ impl MachineClock {
 fn wall_of_the_machine_us() -> i64 {
     // A machine whose clock stands before 1970 sells nothing that has an opening time; it is no reason to stop.
     let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX)
+    i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX).saturating_add(wrong_by_us())
+}
+
+/// By how much the machine's clock is wrong: it is as right as the machine.
+#[cfg(not(any(test, feature = "torture")))]
+const fn wrong_by_us() -> i64 {
+    0
+}
+
+#[cfg(any(test, feature = "torture"))]
+pub use self::wrong::{VARIABLE as CLOCK_VARIABLE, set_machine_clock};
+
+#[cfg(any(test, feature = "torture"))]
+use self::wrong::wrong_by_us;
+
+/// A test build's clock can be set: a file says by how many milliseconds it is wrong.
+#[cfg(any(test, feature = "torture"))]
+mod wrong {
+    use std::path::{Path, PathBuf};
+    use std::sync::LazyLock;
+    use std::{fs, io};
+
+    /// Names the directory where the file may lie.
+    pub const VARIABLE: &str = "DOORBUSTER_CLOCK_DIR";
+    const FILE: &str = "clock-ahead-ms";
+
+    static PATH: LazyLock<Option<PathBuf>> =
+        LazyLock::new(|| std::env::var_os(VARIABLE).map(|dir| Path::new(&dir).join(FILE)));
+
+    /// What the file says; nothing where there is none.
+    pub(super) fn wrong_by_us() -> i64 {
+        let said = PATH.as_ref().and_then(|path| fs::read_to_string(path).ok());
+        said.and_then(|text| text.parse::<i64>().ok()).map_or(0, |ms| ms.saturating_mul(1_000))
+    }
+
+    /// Sets the clock of whoever was started with [`VARIABLE`] naming this directory. Nobody sees half of it.
+    ///
+    /// # Errors
+    /// Where the file can't be written.
+    pub fn set_machine_clock(dir: &Path, ahead_ms: i64) -> io::Result<()> {
+        let new = dir.join("clock-new");
+        fs::write(&new, ahead_ms.to_string())?;
+        fs::rename(new, dir.join(FILE))
+    }
 }
 
 #[cfg(all(test, not(doorbuster_loom)))]

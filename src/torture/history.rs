@@ -10,6 +10,9 @@ use crate::order::OrderState;
 /// A point of the history's one clock: since its beginning.
 pub type Moment = Duration;
 
+/// Most by which the server's clock is set wrong, either way: holds are longer than nothing and shorter than this.
+pub const CLOCK_WRONG_BY: Duration = Duration::from_secs(8);
+
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case", tag = "wants")]
@@ -35,6 +38,10 @@ pub enum Want {
     Resume,
     /// The shopkeeper puts units on sale.
     Add(#[serde(rename = "units")] u32),
+    /// The shopkeeper takes units away.
+    Take(#[serde(rename = "units")] u32),
+    /// The server's wall clock is set to show so much more than it should.
+    SetClock(#[serde(rename = "ahead_ms")] i64),
 }
 
 /// What came of it.

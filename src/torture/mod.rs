@@ -35,3 +35,6 @@ const BUYER_HEADER: &str = "buyer-id";
 /// What payments are signed with.
 #[cfg(feature = "torture")]
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+/// What the configuration says of addresses: nothing is refused for their sake, until it is reloaded.
+#[cfg(feature = "torture")]
+const NO_LIMIT: &str = "ip = { rate = 0, burst = 0 }";

@@ -8,11 +8,12 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
-use super::SALE;
 use super::client::Client;
 use super::crowd::{heard, request};
 use super::dice::Dice;
-use super::history::{Heard, Operation, Stopwatch, Want};
+use super::history::{CLOCK_WRONG_BY, Heard, Operation, Stopwatch, Want};
+use super::{NO_LIMIT, SALE};
+use crate::clock::set_machine_clock;
 use crate::failpoint::Point;
 use crate::rig::child::Child;
 
@@ -22,6 +23,12 @@ const SHOPKEEPER: u32 = u32::MAX;
 const PEACE_MS: (u32, u32) = (50, 500);
 /// Units that come on sale at once.
 const MORE_UNITS: u32 = 40;
+/// Units that are taken away at once, at most: sometimes there aren't so many.
+const FEWER_UNITS: u32 = 60;
+/// Most by which the clock is set wrong.
+const MAX_WRONG_MS: u32 = CLOCK_WRONG_BY.as_millis() as u32;
+/// Within this the server has looked at its clock again: it does once a millisecond.
+const SEEN_WITHIN: Duration = Duration::from_millis(20);
 /// Passed before the server is ready, or only with a PostgreSQL or a receiver: they have tests of their own.
 const ELSEWHERE: [Point; 5] = [
     Point::FirstStart,
@@ -30,6 +37,8 @@ const ELSEWHERE: [Point; 5] = [
     Point::PostgresBeforeCursor,
     Point::WebhookAfterPostBeforeMark,
 ];
+/// What a disk takes that is about to fail.
+const SLOW: &str = "delay(20)";
 /// What `serve` ends with where its disk can't be trusted.
 const DISK_NOT_TRUSTED: i32 = 74;
 /// So often a change is tried that nobody answered.
@@ -54,13 +63,17 @@ pub enum Fault {
     Pause,
     /// More units come on sale.
     MoreUnits,
+    /// Units are taken away.
+    FewerUnits,
+    /// The wall clock is set.
+    Clock,
     /// It fails, panics, dawdles or dies between two steps.
     Failpoint,
 }
 
 impl Fault {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Kill,
         Self::Freeze,
         Self::Stop,
@@ -69,6 +82,8 @@ impl Fault {
         Self::BadReload,
         Self::Pause,
         Self::MoreUnits,
+        Self::FewerUnits,
+        Self::Clock,
         Self::Failpoint,
     ];
 
@@ -84,6 +99,8 @@ impl Fault {
             Self::BadReload => "bad reload",
             Self::Pause => "pause",
             Self::MoreUnits => "more units",
+            Self::FewerUnits => "fewer units",
+            Self::Clock => "clock",
             Self::Failpoint => "failpoint",
         }
     }
@@ -95,6 +112,7 @@ pub(super) struct Nemesis<'a> {
     dir: &'a Path,
     dice: Dice,
     deck: Vec<Fault>,
+    has_jumps: bool,
     office: SocketAddr,
     watch: Stopwatch,
     /// What the shopkeeper did meanwhile.
@@ -104,9 +122,25 @@ pub(super) struct Nemesis<'a> {
 }
 
 impl<'a> Nemesis<'a> {
-    pub(super) fn new(child: &'a mut Child, dir: &'a Path, dice: Dice, watch: Stopwatch) -> anyhow::Result<Self> {
+    pub(super) fn new(
+        child: &'a mut Child,
+        (dir, round): (&'a Path, u32),
+        dice: Dice,
+        watch: Stopwatch,
+    ) -> anyhow::Result<Self> {
         let office = child.office().trim_start_matches("http://").parse()?;
-        Ok(Self { child, dir, dice, deck: Vec::new(), office, watch, operations: Vec::new(), faults: Vec::new() })
+        let has_jumps = round % 2 == 1;
+        Ok(Self {
+            child,
+            dir,
+            dice,
+            deck: Vec::new(),
+            has_jumps,
+            office,
+            watch,
+            operations: Vec::new(),
+            faults: Vec::new(),
+        })
     }
 
     /// One thing goes wrong, and is over.
@@ -130,8 +164,8 @@ impl<'a> Nemesis<'a> {
                 self.child.restart()
             }
             Fault::DiskFull => self.disk_full(),
-            Fault::Reload => self.reload("# read anew\n"),
-            Fault::BadReload => self.reload("[access]\nnobody_knows_this = 1\n"),
+            Fault::Reload => self.reload("ip = { rate = 50, burst = 5 }"),
+            Fault::BadReload => self.reload("nobody_knows_this = 1"),
             Fault::Pause => {
                 self.insist(Want::Pause, "pause", "");
                 std::thread::sleep(self.dice.span(10, 200));
@@ -140,18 +174,26 @@ impl<'a> Nemesis<'a> {
             }
             Fault::Failpoint => self.failpoint(),
             Fault::MoreUnits => {
-                let path = format!("/v1/admin/sales/{SALE}/items/{}/stock", super::SKU);
-                // Once: nobody would know how often it was done.
-                self.ask(Want::Add(MORE_UNITS), &path, &format!("{{\"add\":{MORE_UNITS}}}"));
+                self.change_stock(Want::Add(MORE_UNITS), i64::from(MORE_UNITS));
                 Ok(())
+            }
+            Fault::FewerUnits => {
+                let units = 1 + self.dice.roll(FEWER_UNITS);
+                self.change_stock(Want::Take(units), -i64::from(units));
+                Ok(())
+            }
+            Fault::Clock => {
+                let span = self.dice.roll(2 * MAX_WRONG_MS + 1);
+                self.set_clock(i64::from(span) - i64::from(MAX_WRONG_MS))
             }
         }
     }
 
-    /// The next card of a deck that has each fault once, and is shuffled when it is empty.
+    /// The next card of a deck that has each fault once, and is shuffled when it is empty. Where clocks jump, holds last as long
+    /// as they like, and some rules see less: every other round has a clock that goes right.
     fn draw(&mut self) -> Fault {
         if self.deck.is_empty() {
-            self.deck = Fault::ALL.to_vec();
+            self.deck = Fault::ALL.into_iter().filter(|fault| *fault != Fault::Clock || self.has_jumps).collect();
         }
         let nth = self.dice.roll(self.deck.len() as u32) as usize;
         self.deck.swap_remove(nth)
@@ -186,12 +228,17 @@ impl<'a> Nemesis<'a> {
         let points: Vec<_> = Point::ALL.iter().filter(|point| !ELSEWHERE.contains(point)).collect();
         let point = points[self.dice.roll(points.len() as u32) as usize];
         let actions: &[&str] = if point.takes_error() {
-            &["kill", "panic", "delay(40)", "error"]
+            &["kill", "panic", "delay(40)", SLOW, "error"]
         } else {
-            &["kill", "panic", "delay(40)"]
+            &["kill", "panic", "delay(40)", SLOW]
         };
         let action = actions[self.dice.roll(actions.len() as u32) as usize];
-        let spec = format!("{}={action}@{}", point.name(), 1 + self.dice.roll(150));
+        let passing = 1 + self.dice.roll(150);
+        let spec = match action {
+            // Each time: in front of a commit that is a slow disk.
+            SLOW => format!("{}={SLOW}", point.name()),
+            _ => format!("{}={action}@{passing}", point.name()),
+        };
         self.child.stop()?;
         self.child.restart_armed(Some(&spec))?;
         std::thread::sleep(self.dice.span(50, 600));
@@ -211,14 +258,41 @@ impl<'a> Nemesis<'a> {
         Ok(())
     }
 
-    /// The server reads its file with this in it; afterwards the file is as it was.
-    fn reload(&mut self, more: &str) -> anyhow::Result<()> {
+    /// The server reads its file with this in the place of the addresses' limit, and after a while as it was.
+    fn reload(&mut self, other: &str) -> anyhow::Result<()> {
         let path = self.dir.join("config.toml");
         let before = fs::read_to_string(&path)?;
-        fs::write(&path, format!("{before}\n{more}"))?;
+        anyhow::ensure!(before.contains(NO_LIMIT), "the configuration has no {NO_LIMIT}");
+        fs::write(&path, before.replace(NO_LIMIT, other))?;
         self.signal(Signal::HUP)?;
         std::thread::sleep(self.dice.span(10, 60));
         fs::write(&path, before)?;
+        self.signal(Signal::HUP)
+    }
+
+    fn change_stock(&mut self, want: Want, units: i64) {
+        let path = format!("/v1/admin/sales/{SALE}/items/{}/stock", super::SKU);
+        // Once: nobody would know how often it was done.
+        self.ask(want, &path, &format!("{{\"add\":{units}}}"));
+    }
+
+    /// However wrong the clock was: from here on it shows the latest that it has ever shown, so that every hold ends in its time.
+    pub(super) fn end_with_the_clock(&mut self) -> anyhow::Result<()> {
+        if self.has_jumps { self.set_clock(i64::from(MAX_WRONG_MS)) } else { Ok(()) }
+    }
+
+    fn set_clock(&mut self, ahead_ms: i64) -> anyhow::Result<()> {
+        let begun = self.watch.now();
+        set_machine_clock(self.dir, ahead_ms).context("the clock can't be set")?;
+        std::thread::sleep(SEEN_WITHIN);
+        let heard = Heard::Yes { order: None, state: None, is_replay: false };
+        self.operations.push(Operation {
+            client: SHOPKEEPER,
+            want: Want::SetClock(ahead_ms),
+            begun,
+            ended: self.watch.now(),
+            heard,
+        });
         Ok(())
     }
 

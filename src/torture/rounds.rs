@@ -12,13 +12,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::checker::{Objection, Rule, objections};
+use super::checker::{Objection, Rule, objections, sharpness};
 use super::client::{Client, Reply};
 use super::crowd::{Person, Shared, heard, payment, request};
 use super::dice::Dice;
 use super::history::{Final, Heard, History, Operation, Stopwatch, Terms, Want};
 use super::nemesis::Nemesis;
-use super::{BUYER_HEADER, SALE, SECRET, SKU};
+use super::{BUYER_HEADER, NO_LIMIT, SALE, SECRET, SKU};
 use crate::clock::Clock;
 use crate::ledger::audit::audit;
 use crate::ledger::orders::{First, OrderFilter, stretches};
@@ -82,6 +82,10 @@ pub struct Tormented {
     pub unknown: u64,
     /// Of those: attempts that had become orders all the same.
     pub unknown_that_were_done: u64,
+    /// Noes for want of units, each of them judged.
+    pub noes: u64,
+    /// Of these: those that one more free unit would have shown to be wrong; of the others somebody's was undecided.
+    pub noes_judged_to_the_unit: u64,
     /// What went wrong, by kind.
     pub faults: BTreeMap<&'static str, u64>,
     /// Promises that were broken.
@@ -140,6 +144,9 @@ fn count(sum: &mut Tormented, history: &History, faults: &[Fault]) {
         .filter_map(|of| if let Heard::Yes { order, .. } = of.heard { order } else { None })
         .collect();
     sum.unknown_that_were_done += history.finals.iter().filter(|last| !told.contains(&last.order)).count() as u64;
+    let (noes, to_the_unit) = sharpness(history);
+    sum.noes += noes;
+    sum.noes_judged_to_the_unit += to_the_unit;
     for fault in faults {
         *sum.faults.entry(fault.word()).or_default() += 1;
     }
@@ -156,7 +163,7 @@ fn layout(stock: u32) -> Layout {
         server: String::new(),
         sections: format!(
             "[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
-             [access]\nip = {{ rate = 0, burst = 0 }}\nbuyer = {{ rate = 0, burst = 0 }}\n\
+             [access]\n{NO_LIMIT}\nbuyer = {{ rate = 0, burst = 0 }}\n\
              [orders]\nrestart_grace = \"0s\"\ncool_down = \"0s\"\n[payments]\nsecret = \"{SECRET}\"\n"
         ),
     }
@@ -174,7 +181,7 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
         budget: AtomicU64::new(rounds.operations),
         has_peace: AtomicBool::new(false),
     };
-    let mut nemesis = Nemesis::new(&mut child, dir, dice(PEOPLE + 1), watch)?;
+    let mut nemesis = Nemesis::new(&mut child, (dir, round.number), dice(PEOPLE + 1), watch)?;
     let mut operations = Vec::new();
     thread::scope(|scope| {
         let people: Vec<_> = (0..PEOPLE)
@@ -193,6 +200,7 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     })?;
     nemesis.revive()?;
     nemesis.resume();
+    nemesis.end_with_the_clock()?;
     operations.append(&mut nemesis.operations);
     let faults = std::mem::take(&mut nemesis.faults);
     thread::sleep(HOLD + NOTICED_WITHIN);

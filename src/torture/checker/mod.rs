@@ -15,10 +15,11 @@ mod units;
 mod tests;
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use serde::Serialize;
 
-use super::history::{Final, Heard, History, Operation, Want};
+use super::history::{CLOCK_WRONG_BY, Final, Heard, History, Moment, Operation, Want};
 use crate::ids::OrderId;
 
 /// What is judged.
@@ -86,13 +87,21 @@ pub(super) struct Case<'a> {
     pub(super) orders: HashMap<OrderId, Dossier<'a>>,
     /// The attempts of each buyer under each key.
     pub(super) attempts: HashMap<(&'a str, &'a str), Vec<&'a Operation>>,
+    /// When the server's clock was set, one after the other.
+    jumps: Vec<(Moment, Moment)>,
     /// What there is at the end under each buyer's key.
     at_last: HashMap<(&'a str, &'a str), OrderId>,
 }
 
 impl<'a> Case<'a> {
     fn of(history: &'a History) -> Self {
-        let mut case = Self { history, orders: HashMap::new(), attempts: HashMap::new(), at_last: HashMap::new() };
+        let mut case = Self {
+            history,
+            orders: HashMap::new(),
+            attempts: HashMap::new(),
+            jumps: Vec::new(),
+            at_last: HashMap::new(),
+        };
         for operation in &history.operations {
             match &operation.want {
                 Want::Buy { buyer, key, .. } => {
@@ -104,7 +113,8 @@ impl<'a> Case<'a> {
                 Want::Pay(order) => case.orders.entry(*order).or_default().paid.push(operation),
                 Want::Cancel(order) => case.orders.entry(*order).or_default().cancelled.push(operation),
                 Want::Look(order) => case.orders.entry(*order).or_default().looks.push(operation),
-                Want::Pause | Want::Resume | Want::Add(_) => {}
+                Want::SetClock(_) => case.jumps.push((operation.begun, operation.ended)),
+                Want::Pause | Want::Resume | Want::Add(_) | Want::Take(_) => {}
             }
         }
         for last in &history.finals {
@@ -116,11 +126,31 @@ impl<'a> Case<'a> {
         case
     }
 
+    /// From when on a hold that begins at a moment may have ended early, because the clock was set; none: never.
+    pub(super) fn jump_after(&self, moment: Moment) -> Option<Moment> {
+        let next = self.jumps.partition_point(|(_, ended)| *ended < moment);
+        self.jumps.get(next).map(|(begun, _)| *begun)
+    }
+
+    /// By how much a hold may last longer, because the clock was set back.
+    pub(super) fn holds_last_longer_by(&self) -> Duration {
+        if self.jumps.is_empty() { Duration::ZERO } else { 2 * CLOCK_WRONG_BY }
+    }
+
     /// What an attempt has come to at the end, whether or not anybody was told.
     pub(super) fn order_of(&self, attempt: &Operation) -> Option<OrderId> {
         let Want::Buy { buyer, key, .. } = &attempt.want else { return None };
         self.at_last.get(&(buyer.as_str(), key.as_str())).copied()
     }
+}
+
+/// How many noes the fifth rule looked at, and how many of them so sharply that one unit more that was free would have been
+/// seen: of the others somebody's unit was still undecided meanwhile.
+#[must_use]
+pub fn sharpness(history: &History) -> (u64, u64) {
+    let case = Case::of(history);
+    let frees: Vec<i64> = units::certainly_free_for(&case).map(|(_, free)| free).collect();
+    (frees.len() as u64, frees.iter().filter(|free| **free >= 0).count() as u64)
 }
 
 /// Everything that is wrong with a history; nothing where every promise was kept.

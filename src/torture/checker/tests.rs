@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Rule, objections};
+use super::{Rule, objections, sharpness};
 use crate::ids::OrderId;
 use crate::order::OrderState::{self, Cancelled, Confirmed, Expired, Held};
 use crate::torture::history::{Final, Heard, History, Operation, Terms, Want};
@@ -126,6 +126,48 @@ fn sold_out_is_a_lie_where_a_unit_was_free_all_the_time() {
 }
 
 #[test]
+fn a_no_is_judged_to_the_unit_where_nobody_else_was_undecided() {
+    let won = operation(buy("a", "k", 1), (0, 10), yes(1, Held));
+    let sold_out = |at| operation(buy("b", "k", 1), at, no("sold_out"));
+    let terms = Terms { stock: 1, limit_per_buyer: 2, hold: ms(HOLD_MS) };
+    let finals = vec![last(1, "a", "k", 1, Held)];
+    let other = operation(buy("c", "k", 1), (35, 60), no("sold_out"));
+    let operations = vec![won, sold_out((20, 30)), other, sold_out((40, 50))];
+    assert_eq!(sharpness(&History { terms, operations, finals, was_bought_out: false }), (3, 1));
+}
+
+#[test]
+fn units_that_were_taken_away_are_nobodys_to_have() {
+    let taken = |heard| operation(Want::Take(1), (20, 30), heard);
+    let done = || Heard::Yes { order: None, state: None, is_replay: false };
+    let won = |at| operation(buy("a", "k", 2), at, yes(1, Held));
+    let finals = || vec![last(1, "a", "k", 2, Expired)];
+    assert_eq!(broken(2, vec![taken(done()), won((40, 50))], finals()), [Rule::Oversold]);
+    assert_eq!(broken(3, vec![taken(done()), won((40, 50))], finals()), []);
+    assert_eq!(broken(2, vec![won((0, 25)), taken(no("below_committed"))], finals()), []);
+    let sold_out = |at| operation(buy("b", "k", 1), at, no("sold_out"));
+    for heard in [done(), Heard::Nothing] {
+        assert_eq!(broken(1, vec![taken(heard), sold_out((40, 50))], vec![]), []);
+    }
+    assert_eq!(broken(1, vec![taken(no("below_committed")), sold_out((40, 50))], vec![]), [Rule::FalseNo]);
+}
+
+#[test]
+fn a_clock_that_jumps_ends_a_hold_whenever_it_likes() {
+    let won = |number: u8, buyer: &str, at| operation(buy(buyer, "k", 1), at, yes(number, Held));
+    let done = Heard::Yes { order: None, state: None, is_replay: false };
+    let jump = operation(Want::SetClock(500), (20, 30), done);
+    let finals = vec![last(1, "a", "k", 1, Expired), last(2, "b", "k", 1, Expired)];
+    let operations = vec![won(1, "a", (0, 10)), jump.clone(), won(2, "b", (25, 40))];
+    assert_eq!(broken(1, operations, finals.clone()), []);
+    // But not before it jumps, and not one that has begun since.
+    let operations = vec![won(1, "a", (0, 10)), won(2, "b", (12, 18)), jump.clone()];
+    assert_eq!(broken(1, operations, finals.clone()), [Rule::Oversold]);
+    let operations = vec![jump, won(1, "a", (40, 50)), won(2, "b", (60, 70))];
+    assert_eq!(broken(1, operations, finals), [Rule::Oversold]);
+}
+
+#[test]
 fn sold_out_is_a_lie_too_where_nobody_heard_what_became_of_the_unit_long_ago() {
     let sold_out = |at| operation(buy("b", "k", 1), (at, at + 10), no("sold_out"));
     // It came to nothing.
@@ -204,6 +246,15 @@ fn enough_buyers_leave_nothing() {
     assert_eq!(rules(&history), [Rule::FalseNo, Rule::Exactness]);
     history.terms.stock = 1;
     assert_eq!(rules(&history), []);
+    // Who took a unit away, or may have, explains one that is missing.
+    history.terms.stock = 2;
+    let done = Heard::Yes { order: None, state: None, is_replay: false };
+    for heard in [done, Heard::Nothing] {
+        history.operations.push(operation(Want::Take(1), (12, 18), heard));
+        history.operations.sort_by_key(|operation| operation.begun);
+        assert_eq!(rules(&history), []);
+        history.operations.retain(|of| !matches!(of.want, Want::Take(_)));
+    }
 }
 
 /// What a shop does that keeps every promise: one thing after the other, each at an instant within its call.

@@ -22,7 +22,8 @@ fn certain(case: &Case<'_>, dossier: &Dossier<'_>) -> Vec<(Moment, Option<Moment
     let paid = dossier.paid.iter().filter(|paid| paid.is_yes()).map(|paid| paid.ended).min();
     let placed = may_be_placed(case, dossier).unwrap_or(first);
     let given_back = dossier.cancelled.iter().filter(|back| back.code().is_none()).map(|back| back.begun).min();
-    let released = given_back.unwrap_or(Moment::MAX).min(placed + hold.saturating_sub(GRAIN));
+    let jumped = case.jump_after(placed).unwrap_or(Moment::MAX);
+    let released = given_back.unwrap_or(Moment::MAX).min(placed + hold.saturating_sub(GRAIN)).min(jumped);
     match paid {
         Some(paid) if paid <= released => vec![(first, None)],
         // It may have been given back, or run out, and been taken once more by a late payment.
@@ -69,6 +70,10 @@ pub(super) fn oversold(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
         if let (Want::Add(units), true) = (&operation.want, operation.code().is_none()) {
             steps.push((operation.begun, -i64::from(*units)));
         }
+        // Units that were taken away are nobody's, as soon as that was said.
+        if let (Want::Take(units), true) = (&operation.want, operation.is_yes()) {
+            steps.push((operation.ended, i64::from(*units)));
+        }
     }
     let most = peak(steps);
     if most > i64::from(terms.stock) {
@@ -95,8 +100,24 @@ pub(super) fn limit(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
     }
 }
 
-/// H5. What may have been taken at a moment: whatever was asked for by then and has not certainly failed, or come back.
+/// H5.
 pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+    for (operation, free) in certainly_free_for(case) {
+        let Want::Buy { units, buyer, .. } = &operation.want else { continue };
+        if free >= i64::from(*units) {
+            let code = operation.code().unwrap_or_default();
+            object(
+                Rule::FalseNo,
+                format!("{buyer} was told {code} at {:?}, with {units} free all the time", operation.ended),
+            );
+        }
+    }
+}
+
+/// The attempts that were told that nothing is left, and how many units were certainly free all the time meanwhile; negative
+/// where more may have been taken than there are. What may have been taken at a moment: whatever was asked for by then and
+/// has not certainly failed, or come back.
+pub(super) fn certainly_free_for<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, i64)> {
     let mut taken: Steps = Vec::new();
     for operation in &case.history.operations {
         match (&operation.want, &operation.heard) {
@@ -107,6 +128,12 @@ pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
                 }
             }
             (Want::Add(units), Heard::Yes { .. }) => taken.push((operation.ended, -i64::from(*units))),
+            (Want::Take(units), heard) => {
+                taken.push((operation.begun, i64::from(*units)));
+                if matches!(heard, Heard::No { .. }) {
+                    taken.push((operation.ended, -i64::from(*units)));
+                }
+            }
             _ => {}
         }
     }
@@ -119,18 +146,14 @@ pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
             Some((moment, *sum))
         })
         .collect();
-    for operation in &case.history.operations {
-        let Want::Buy { units, buyer, .. } = &operation.want else { continue };
-        let Some(code @ ("sold_out" | "insufficient_stock")) = operation.code() else { continue };
+    let stock = i64::from(case.history.terms.stock);
+    case.history.operations.iter().filter_map(move |operation| {
+        let Want::Buy { units, .. } = &operation.want else { return None };
+        operation.code().filter(|code| matches!(*code, "sold_out" | "insufficient_stock"))?;
         // The attempt itself was no hindrance to itself.
         let most = most_between(&levels, operation.begun, operation.ended) - i64::from(*units);
-        if i64::from(case.history.terms.stock) - most >= i64::from(*units) {
-            object(
-                Rule::FalseNo,
-                format!("{buyer} was told {code} at {:?}, with {units} free all the time", operation.ended),
-            );
-        }
-    }
+        Some((operation, stock - most))
+    })
 }
 
 /// When the units of an attempt were certainly nobody's, if ever.
@@ -157,7 +180,9 @@ fn certainly_free(case: &Case<'_>, operation: &Operation, heard: &Heard) -> Opti
     let at_last = match dossier.last?.state {
         // Also where it was given back or ran out meanwhile, and was paid late.
         OrderState::Held | OrderState::Confirmed | OrderState::Refunded => return None,
-        OrderState::Expired => operation.ended + AT_WORK + case.history.terms.hold + AT_WORK,
+        OrderState::Expired => {
+            operation.ended + AT_WORK + case.history.terms.hold + case.holds_last_longer_by() + AT_WORK
+        }
         OrderState::Cancelled => dossier.cancelled.iter().map(|back| back.ended + AT_WORK).max()?,
     };
     Some(known.map_or(at_last, |known| known.min(at_last)))
@@ -175,14 +200,17 @@ pub(super) fn exactness(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) 
     if !case.history.was_bought_out {
         return;
     }
-    let added = case.history.operations.iter().filter(|operation| operation.is_yes());
-    let added: i64 = added.map(|of| if let Want::Add(units) = of.want { i64::from(units) } else { 0 }).sum();
-    let unsure = case.history.operations.iter().filter(|of| matches!(of.want, Want::Add(_)) && of.is_unknown());
-    let unsure: i64 = unsure.map(|of| if let Want::Add(units) = of.want { i64::from(units) } else { 0 }).sum();
+    let sum = |counts: &dyn Fn(&Operation) -> bool, of: &dyn Fn(&Want) -> Option<u32>| -> i64 {
+        let operations = case.history.operations.iter().filter(|operation| counts(operation));
+        operations.filter_map(|operation| of(&operation.want)).map(i64::from).sum()
+    };
+    let added = |want: &Want| if let Want::Add(units) = want { Some(*units) } else { None };
+    let taken = |want: &Want| if let Want::Take(units) = want { Some(*units) } else { None };
+    let stock = i64::from(case.history.terms.stock) + sum(&Operation::is_yes, &added) - sum(&Operation::is_yes, &taken);
+    let (least, most) = (stock - sum(&Operation::is_unknown, &taken), stock + sum(&Operation::is_unknown, &added));
     let live = case.history.finals.iter().filter(|last| last.state.is_live());
     let live: i64 = live.map(|last| i64::from(last.units)).sum();
-    let stock = i64::from(case.history.terms.stock) + added;
-    if !(stock..=stock + unsure).contains(&live) {
+    if !(least..=most).contains(&live) {
         object(Rule::Exactness, format!("{live} units are sold of {stock}, though more were wanted"));
     }
 }
