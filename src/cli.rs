@@ -78,6 +78,9 @@ pub struct TortureArgs {
     /// How much is tried: ci takes half a minute, nightly half an hour, release hours
     #[arg(long, value_enum, default_value = "ci")]
     pub profile: TortureProfile,
+    /// Small windows before the rounds: a dozen operations at once, for which every order is tried [default: the profile's]
+    #[arg(long, value_name = "N")]
+    pub windows: Option<u32>,
     /// Rounds, each a server's life [default: the profile's]
     #[arg(long, value_name = "N")]
     pub rounds: Option<u32>,
@@ -102,11 +105,11 @@ pub struct TortureArgs {
 #[cfg(feature = "torture")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum TortureProfile {
-    /// 2 rounds of 15,000 operations and 9 faults
+    /// 500 windows, 2 rounds of 15,000 operations and 11 faults
     Ci,
-    /// 20 rounds of 200,000 operations and 50 faults
+    /// 100,000 windows, 20 rounds of 200,000 operations and 50 faults
     Nightly,
-    /// 200 rounds of 1,000,000 operations and 200 faults
+    /// 1,000,000 windows, 200 rounds of 1,000,000 operations and 200 faults
     Release,
 }
 

@@ -13,13 +13,14 @@ use crate::torture::{Rounds, torment};
 /// # Errors
 /// Where a round can't be played.
 pub(super) fn run(args: &TortureArgs) -> Result<Exit, anyhow::Error> {
-    let (rounds, operations, faults) = match args.profile {
-        TortureProfile::Ci => (2, 15_000, 9),
-        TortureProfile::Nightly => (20, 200_000, 50),
-        TortureProfile::Release => (200, 1_000_000, 200),
+    let (windows, rounds, operations, faults) = match args.profile {
+        TortureProfile::Ci => (500, 2, 15_000, 11),
+        TortureProfile::Nightly => (100_000, 20, 200_000, 50),
+        TortureProfile::Release => (1_000_000, 200, 1_000_000, 200),
     };
     let temporary = tempfile::Builder::new().prefix("doorbuster-torture-").tempdir()?;
     let terms = Rounds {
+        windows: args.windows.unwrap_or(windows),
         rounds: args.rounds.unwrap_or(rounds),
         operations: args.operations.unwrap_or(operations),
         faults: args.faults.unwrap_or(faults),
@@ -29,7 +30,10 @@ pub(super) fn run(args: &TortureArgs) -> Result<Exit, anyhow::Error> {
     };
     // What is said here is for people; that nobody listens is no failure.
     let say = |words: String| drop(writeln!(io::stderr(), "{words}"));
-    say(format!("seed {}: {} rounds of {} operations", terms.seed, terms.rounds, terms.operations));
+    say(format!(
+        "seed {}: {} windows, {} rounds of {} operations",
+        terms.seed, terms.windows, terms.rounds, terms.operations
+    ));
     let outcome = torment(&terms, |round, so_far| {
         let faults: Vec<_> = so_far.faults.iter().map(|(word, count)| format!("{word} {count}")).collect();
         say(format!(

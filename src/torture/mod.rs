@@ -19,6 +19,8 @@ pub mod history;
 mod nemesis;
 #[cfg(feature = "torture")]
 mod rounds;
+#[cfg(feature = "torture")]
+mod windows;
 
 #[cfg(feature = "torture")]
 pub use rounds::{Fault, RoundTerms, Rounds, Tormented, torment};

@@ -18,6 +18,7 @@ use super::crowd::{Person, Shared, heard, payment, request};
 use super::dice::Dice;
 use super::history::{Final, Heard, History, Operation, Stopwatch, Terms, Want};
 use super::nemesis::Nemesis;
+use super::windows;
 use super::{BUYER_HEADER, NO_LIMIT, SALE, SECRET, SKU};
 use crate::clock::Clock;
 use crate::ledger::audit::audit;
@@ -46,6 +47,8 @@ const LAST_BUYERS: u32 = 20_000;
 pub struct Rounds {
     /// How many.
     pub rounds: u32,
+    /// Small windows before them, in which nothing goes wrong.
+    pub windows: u32,
     /// Operations in each, at least.
     pub operations: u64,
     /// Faults in each, at least.
@@ -70,6 +73,8 @@ pub struct RoundTerms {
 pub struct Tormented {
     /// The seed.
     pub seed: u64,
+    /// How many small windows were found to have an order.
+    pub windows: u32,
     /// How many rounds were played.
     pub rounds: u32,
     /// Operations of all clients.
@@ -105,6 +110,14 @@ pub fn torment(rounds: &Rounds, mut tell: impl FnMut(u32, &Tormented)) -> anyhow
         Some(path) => Some(BufWriter::new(fs::File::create(path).context("the history can't be written")?)),
         None => None,
     };
+    let dir = rounds.dir.join("windows");
+    fs::create_dir_all(&dir)?;
+    if let Some(objection) = windows::play(&dir, rounds.windows, rounds.seed)? {
+        (sum.violations, sum.objections) = (1, vec![objection]);
+        return Ok(sum);
+    }
+    fs::remove_dir_all(&dir)?;
+    sum.windows = rounds.windows;
     for number in 0..rounds.rounds {
         let dir = rounds.dir.join(format!("round-{number}"));
         fs::create_dir_all(&dir)?;
@@ -152,14 +165,15 @@ fn count(sum: &mut Tormented, history: &History, faults: &[Fault]) {
     }
 }
 
-fn layout(stock: u32) -> Layout {
+/// A shop in which nothing is in a crowd's way but its own number.
+pub(super) fn layout(terms: Terms) -> Layout {
     Layout {
         sale: SALE,
         sku: SKU,
-        stock,
-        limit_per_buyer: LIMIT,
+        stock: terms.stock,
+        limit_per_buyer: terms.limit_per_buyer,
         opens_at: None,
-        hold: Some(HOLD),
+        hold: Some(terms.hold),
         server: String::new(),
         sections: format!(
             "[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
@@ -172,7 +186,8 @@ fn layout(stock: u32) -> Layout {
 type Played = (History, Vec<Fault>, Vec<Objection>);
 
 fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played> {
-    let mut child = Child::start(dir, &layout(round.stock))?;
+    let terms = Terms { stock: round.stock, limit_per_buyer: LIMIT, hold: HOLD };
+    let mut child = Child::start(dir, &layout(terms))?;
     let watch = Stopwatch::start();
     let dice = |number: u32| Dice::new(rounds.seed, u64::from(round.number) << 32 | u64::from(number));
     let shared = Shared {
@@ -211,7 +226,6 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     if !was_bought_out {
         broken.push(Objection { rule: Rule::Exactness, what: format!("{LAST_BUYERS} more buyers didn't buy it out") });
     }
-    let terms = Terms { stock: round.stock, limit_per_buyer: LIMIT, hold: HOLD };
     Ok((History { terms, operations, finals: finals(dir)?, was_bought_out }, faults, broken))
 }
 

@@ -8,6 +8,7 @@
 //! **Invariant:** a history in which every promise was kept is never objected to.
 
 mod agreement;
+pub mod linear;
 mod order_by_order;
 mod units;
 
@@ -55,6 +56,9 @@ pub enum Rule {
     /// What nobody heard of was done once or not at all.
     #[serde(rename = "H10 unknown")]
     Unknown,
+    /// A small window could have been seen one after the other.
+    #[serde(rename = "linearizability")]
+    Linearizability,
     /// The ledger's own proof.
     #[serde(rename = "audit")]
     Audit,

@@ -11,7 +11,7 @@ use crate::torture::history::{Final, Heard, History, Operation, Terms, Want};
 
 const HOLD_MS: u64 = 1_000;
 
-fn order(number: u8) -> OrderId {
+pub(super) fn order(number: u8) -> OrderId {
     let two = format!("{number:02x}").repeat(2);
     OrderId::parse(&format!("{two}{two}-{two}-{two}-{two}-{two}{two}{two}")).expect("an id")
 }
@@ -20,19 +20,19 @@ fn ms(from: u64) -> Duration {
     Duration::from_millis(from)
 }
 
-fn operation(want: Want, (begun, ended): (u64, u64), heard: Heard) -> Operation {
+pub(super) fn operation(want: Want, (begun, ended): (u64, u64), heard: Heard) -> Operation {
     Operation { client: 0, want, begun: ms(begun), ended: ms(ended), heard }
 }
 
-fn buy(buyer: &str, key: &str, units: u32) -> Want {
+pub(super) fn buy(buyer: &str, key: &str, units: u32) -> Want {
     Want::Buy { buyer: buyer.into(), key: key.into(), units }
 }
 
-fn yes(number: u8, state: OrderState) -> Heard {
+pub(super) fn yes(number: u8, state: OrderState) -> Heard {
     Heard::Yes { order: Some(order(number)), state: Some(state), is_replay: false }
 }
 
-fn no(code: &str) -> Heard {
+pub(super) fn no(code: &str) -> Heard {
     Heard::No { code: code.into() }
 }
 
