@@ -1,6 +1,8 @@
 //! Work to be counted by instructions, not by seconds: `cargo bench --bench counted -- MIX COUNT`, under callgrind.
 //! [`instructions`](instructions) runs it so, and holds what it finds against what was found before.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use doorbuster::access::Quota;
 use doorbuster::bench::engine::attempt;
 use doorbuster::bench::house::{self, GONE, SALE, Shelf};
@@ -13,6 +15,8 @@ use doorbuster::offer::Phase;
 
 /// Different buyers, so that tables are walked and not only their first line.
 const BUYERS: usize = 1_000;
+/// A pass ends with so many bytes of signature.
+const SIGNATURE_BYTES: usize = 16;
 /// Orders of one commit.
 const COMMIT: u64 = 1_000;
 
@@ -40,6 +44,22 @@ fn passes(funnel: &Funnel, count: usize) {
     }
 }
 
+/// Passes whose signature is wrong in this byte, from its end.
+fn forgeries(funnel: &Funnel, from_end: usize, count: usize) {
+    let now = Clock::system().now().wall;
+    let buyer = BuyerRef::parse(b"b-0123456789012345678901").expect("a buyer");
+    let pass = funnel.client.mint(&SaleId::parse(SALE).expect("an id"), buyer, now, None);
+    let mut bytes = URL_SAFE_NO_PAD.decode(&pass.token).expect("base64url");
+    let wrong = bytes.len() - from_end;
+    bytes[wrong] ^= 1;
+    let forged = URL_SAFE_NO_PAD.encode(&bytes);
+    for _ in 0..count {
+        let mut buffer = PassBuffer::new();
+        let cleared = funnel.client.clear(SALE, Proof::Pass(forged.as_bytes()), &mut buffer, now);
+        assert!(cleared.is_err(), "it is forged");
+    }
+}
+
 fn orders(count: usize) {
     let dir = tempfile::tempdir().expect("a directory");
     let mut desk = Desk::open(dir.path().join("data")).expect("a ledger");
@@ -59,6 +79,8 @@ fn main() {
         "sold_out" => attempts(&shop(None), count),
         "limited" => attempts(&shop(slow), count),
         "pass" => passes(&shop(None), count),
+        "forged_early" => forgeries(&shop(None), SIGNATURE_BYTES, count),
+        "forged_late" => forgeries(&shop(None), 1, count),
         "order" => orders(count),
         _ => panic!("{mix:?} is no mix"),
     }
