@@ -1,6 +1,10 @@
 //! Floor 1 from outside: passes, and the challenges that they are given for.
 
+use std::thread;
+
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -34,6 +38,54 @@ fn the_client_floor_has_one_answer_for_every_kind_of_bad_pass() {
     assert_eq!(answers.len(), 1, "an answer tells bad passes apart");
     assert_eq!(shop.home().audit()["orders"], 0, "a bad pass bought something");
     won(&with(&good));
+}
+
+/// What a pass says, and what it is signed with.
+fn halves(pass: &str) -> (Vec<u8>, Vec<u8>) {
+    let mut said = URL_SAFE_NO_PAD.decode(pass).expect("base64url");
+    let signature = said.split_off(said.len() - 16);
+    (said, signature)
+}
+
+#[test]
+fn what_one_pass_says_is_not_signed_by_another() {
+    let plan = || Plan::passes().sale(Sale::of(SALE, 5)).sale(Sale::of("other", 5));
+    let (shop, neighbour) = (Shop::open(&plan()), Shop::open(&plan()));
+    let mine = shop.pass(SALE, "b");
+    let (said, signature) = halves(&mine);
+    // Somebody else's, another sale's, a later one of one's own, and another shop's.
+    let others =
+        [shop.pass(SALE, "c"), shop.pass("other", "b"), shop.pass_for(SALE, "b", "2h"), neighbour.pass(SALE, "b")];
+    for other in others {
+        let (others_said, others_signature) = halves(&other);
+        for (said, signature) in [(&said, &others_signature), (&others_said, &signature)] {
+            let spliced = URL_SAFE_NO_PAD.encode([&said[..], &signature[..]].concat());
+            if spliced != mine {
+                refused(&shop.ask(&Request::attempt(SALE, SKU).bearer(&spliced)), "pass_invalid");
+            }
+        }
+    }
+    refused(&shop.ask(&Request::attempt(SALE, SKU).bearer(&neighbour.pass(SALE, "b"))), "pass_invalid");
+    assert_eq!(shop.home().audit()["orders"], 0);
+    won(&shop.ask(&Request::attempt(SALE, SKU).bearer(&mine)));
+}
+
+#[test]
+fn a_challenge_is_worth_one_pass_however_many_hand_it_in_at_once_and_none_in_another_sale() {
+    let plan = Plan::passes().set("client.challenge_digits", "1").sale(Sale::of(SALE, 5)).sale(Sale::of("other", 5));
+    let shop = Shop::open(&plan);
+    let solution = solved(&challenge_of(&shop));
+    let elsewhere = shop.ask(&Request::post("/v1/sales/other/pass").json(&solution));
+    refused(&elsewhere, "challenge_invalid");
+    let answers: Vec<_> = thread::scope(|scope| {
+        let hands: Vec<_> = (0..8).map(|_| scope.spawn(|| hand_in(&shop, &solution))).collect();
+        hands.into_iter().map(|hand| hand.join().expect("no panic there")).collect()
+    });
+    let (passes, refusals): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.status < 300);
+    assert_eq!(passes.len(), 1);
+    for answer in refusals {
+        refused(answer, "challenge_invalid");
+    }
 }
 
 #[test]

@@ -1,10 +1,11 @@
-//! Two hundred ways to hide a request in another one, or to be no request at all: said to the shop, and to it through real
+//! Three hundred ways to hide a request in another one, to be no request at all, or one that is not taken: said to the shop, and to it through real
 //! nginx and HAProxy.
 //!
 //! What hides is an attempt that would win, in a sale of its own that the proxies forbid. So there is one question, which no
 //! reading of HTTP can blur: does that sale ever sell anything?
 
 mod list;
+mod unfit;
 
 use std::net::SocketAddr;
 use std::sync::Mutex;
@@ -83,6 +84,9 @@ fn nothing_that_is_hidden_in_a_request_is_sold_anything_and_nothing_that_is_none
         if vector.class == Class::Malformed {
             assert!(statuses.iter().all(|status| *status >= 400), "{}: {statuses:?}", vector.name);
             assert!(statuses.len() <= 1, "{}: the connection goes on: {statuses:?}", vector.name);
+        }
+        if vector.class == Class::Unfit {
+            assert!(matches!(statuses, [400..=u16::MAX]), "{}: {statuses:?}", vector.name);
         }
     });
     unharmed(&shop);

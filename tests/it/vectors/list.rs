@@ -14,6 +14,8 @@ pub(super) enum Class {
     Two,
     /// No request at all.
     Malformed,
+    /// A request that can be read, and is not taken.
+    Unfit,
 }
 
 /// These are [`Class::Two`]: a name with an underscore is another name, and hyper takes a line's end without its carriage
@@ -66,7 +68,10 @@ fn malformed(name: &str, bytes: impl Into<Vec<u8>>) -> Vector {
 
 /// All of them.
 pub(super) fn vectors() -> Vec<Vector> {
-    [lengths(), codings(), chunks(), around(), hosts(), lines(), controls()].into_iter().flatten().collect()
+    [lengths(), codings(), chunks(), around(), hosts(), lines(), controls(), super::unfit::all()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// A length that one reader believes and another doesn't; behind it hides a request.
