@@ -13,6 +13,8 @@ mod contract;
 mod home;
 #[path = "it/plan.rs"]
 mod plan;
+#[path = "it/receiver.rs"]
+mod receiver;
 #[path = "it/shop.rs"]
 mod shop;
 #[path = "it/wire.rs"]
@@ -36,6 +38,7 @@ use serde_json::{Value, json};
 use contract::{item_of, won};
 use home::Home;
 use plan::{Plan, SALE, SKU, Sale};
+use receiver::{Answer, Receiver};
 use shop::{NotOpened, Shop};
 use wire::{Request, Response, Wire, eventually};
 
@@ -320,8 +323,7 @@ fn cases(rounds: u64, seed: u64) -> Vec<Case> {
             }
             for action in ["kill", "panic", "error", "delay"] {
                 let is_taken = action != "error" || point.takes_error();
-                // A courier's round that panics is its own question: it sells nothing.
-                if is_taken && !(action == "panic" && point == Point::WebhookAfterPostBeforeMark) {
+                if is_taken {
                     // SplitMix64's output: any spread over the passings does.
                     let mixed = (seed ^ round).wrapping_add(cases.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
                     cases.push(Case { point, action, seed: mixed >> 32 });
@@ -357,6 +359,25 @@ fn whatever_a_client_was_told_holds_wherever_the_shop_fails() {
         cases.len(),
         operations.into_inner()
     );
+}
+
+#[test]
+fn a_courier_that_panics_on_his_round_goes_on_it_again() {
+    let receiver = Receiver::open(Answer::Status(200));
+    let plan = Plan::gateway().sale(Sale::of(SALE, STOCK)).webhook(&receiver.url()).text();
+    let armed = format!("DOORBUSTER_FAILPOINTS={}=panic@2", Point::WebhookAfterPostBeforeMark.name());
+    let shop = Shop::open_through(Home::with(&plan), &["env", &armed]);
+    let orders: Vec<_> = (0..5).map(|number| won(&shop.ask(&attempt(&format!("b-{number}"))))).collect();
+    let told = || receiver.messages().iter().filter_map(|of| of.order().map(str::to_owned)).collect::<BTreeSet<_>>();
+    eventually("every order is told", || told().len() == orders.len());
+    let delivered = || shop.office(Request::get("/v1/admin/webhooks")).json()["webhooks"][0]["pending"].clone();
+    eventually("nothing is left to be told", || delivered() == 0);
+    assert!(shop.said().contains("broke off"), "{}", shop.said());
+    // Whatever was told twice was told by one name.
+    let messages = receiver.messages();
+    let names: BTreeSet<_> = messages.iter().filter(|of| of.order().is_some()).map(|of| &of.id).collect();
+    assert_eq!(names.len(), orders.len());
+    shop.close();
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //!
 //! **Invariant:** an endpoint is written down before the shop goes on: from then on nothing that happens is kept from it.
 //!
+//! **Invariant:** a round that breaks off is begun again: what it had underway may be told twice, as after a restart.
+//!
 //! **Invariant:** a change of the endpoints ends every round first, so no message is on its way twice at once.
 
 use std::collections::BTreeMap;
@@ -9,10 +11,11 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, oneshot};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::endpoint::Endpoint;
 use super::message::Kind;
@@ -27,6 +30,8 @@ use crate::urgency::beside_the_sale;
 
 /// The courier's thread.
 const THREAD_NAME: &str = "courier";
+/// Until a round that broke off is begun again: what broke it may be there still.
+const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 /// Threads for names that are being resolved, begun when they are needed. A name server that doesn't answer holds one for
 /// half a minute, so an endpoint that is lost holds three times as many as it has messages in flight: five of those fit.
 const RESOLVING_THREADS_MAX: usize = 256;
@@ -183,32 +188,55 @@ struct Desk {
 struct Rounds {
     tasks: JoinSet<()>,
     asking: BTreeMap<EndpointNo, mpsc::UnboundedSender<Again>>,
+    /// Whose they are.
+    endpoints: Vec<Endpoint>,
+    /// Whether one of them has broken off.
+    is_broken: bool,
 }
 
 impl Desk {
     async fn work(self, mut inbox: mpsc::UnboundedReceiver<Errand>) {
         let mut rounds = Rounds::default();
-        while let Some(errand) = inbox.recv().await {
-            match errand {
-                Errand::Serve(endpoints, told) => {
-                    rounds.end().await;
-                    self.board.wipe();
-                    let served = self.serve(endpoints, &mut rounds).await;
-                    // Whoever has asked and gone doesn't want to know.
-                    let _ = told.send(served);
+        loop {
+            let errand = tokio::select! {
+                errand = inbox.recv() => errand,
+                () = rounds.broken_off() => {
+                    self.begin_again(&mut rounds).await;
+                    continue;
                 }
-                Errand::Again(no, again) => {
+            };
+            match errand {
+                Some(Errand::Serve(endpoints, told)) => {
+                    // Whoever has asked and gone doesn't want to know.
+                    let _ = told.send(self.serve_only(endpoints, &mut rounds).await);
+                }
+                Some(Errand::Again(no, again)) => {
                     // Not sent: the answer is dropped, which says that nobody serves it.
                     let _ = rounds.asking.get(&no).map(|asking| asking.send(again));
                 }
-                Errand::Leave => break,
+                Some(Errand::Leave) | None => break,
             }
         }
         rounds.end().await;
     }
 
+    async fn serve_only(&self, endpoints: Vec<Endpoint>, rounds: &mut Rounds) -> Result<(), CourierFault> {
+        rounds.end().await;
+        self.board.wipe();
+        self.serve(endpoints, rounds).await
+    }
+
+    /// From what the ledger knows to be delivered, as after a restart.
+    async fn begin_again(&self, rounds: &mut Rounds) {
+        if let Err(fault) = self.serve_only(rounds.endpoints.clone(), rounds).await {
+            tracing::error!(%fault, "no webhook is served: it is tried again");
+            rounds.is_broken = true;
+        }
+    }
+
     async fn serve(&self, endpoints: Vec<Endpoint>, rounds: &mut Rounds) -> Result<(), CourierFault> {
         if endpoints.is_empty() {
+            rounds.endpoints = endpoints;
             return Ok(());
         }
         let dir = self.ledger_dir.as_ref().ok_or(CourierFault::NoLedger)?;
@@ -223,7 +251,7 @@ impl Desk {
         }
         let records = reader.endpoints()?;
         let mut taken_up = Vec::new();
-        for endpoint in endpoints {
+        for endpoint in endpoints.iter().cloned() {
             let is_his = |record: &&EndpointRecord| record.url == endpoint.terms.url;
             let record = records.iter().find(is_his).cloned().ok_or(CourierFault::Unwritten(Unwritten::NotStored))?;
             let (no, house) = (record.no, (Arc::clone(&self.funnel), self.clock.clone()));
@@ -235,18 +263,33 @@ impl Desk {
             rounds.asking.insert(no, asking);
             rounds.tasks.spawn(round.run(asked));
         }
+        rounds.endpoints = endpoints;
         Ok(())
     }
 }
 
 impl Rounds {
+    /// Until one of them has broken off, and a moment longer. May be asked again in between: nothing is forgotten.
+    async fn broken_off(&mut self) {
+        while !self.is_broken {
+            match self.tasks.join_next().await {
+                Some(ended) => self.is_broken = broke_off(ended),
+                None => return std::future::pending().await,
+            }
+        }
+        tokio::time::sleep(BEGIN_AGAIN_AFTER).await;
+    }
+
     /// Ends all rounds, and waits until they have.
     async fn end(&mut self) {
         self.asking.clear();
         while let Some(ended) = self.tasks.join_next().await {
-            if let Err(panic) = ended {
-                tracing::error!(%panic, "a webhook's round broke off: its messages wait for the next start");
-            }
+            let _ = broke_off(ended);
         }
+        self.is_broken = false;
     }
+}
+
+fn broke_off(ended: Result<(), JoinError>) -> bool {
+    ended.inspect_err(|panic| tracing::error!(%panic, "a webhook's round broke off: it is begun again")).is_err()
 }

@@ -2,12 +2,12 @@
 //! ledger alone. Only in test builds; nobody but this machine can reach its servers.
 //!
 //! First come small windows, in which nothing goes wrong: so few operations that every order of them can be tried
-//! ([`checker::linear`]). A round is one server's life: people buy, pay, give back and look while it is killed, frozen, stopped, full, reloaded and
-//! paused, its clock jumps and its stock changes. Then it is let be, bought out, stopped, and judged twice: by what all clients heard ([`checker`]), and by its own
-//! log (the audit, with every acknowledged order).
+//! ([`checker::linear`]). A round is one server's life: people buy, pay, give back and look while it is killed, frozen,
+//! stopped, full, reloaded and paused, its clock jumps and its stock changes. Then it is let be, bought out, stopped, and
+//! judged twice: by what all clients heard ([`checker`]), and by its own log (the audit, with every acknowledged order).
 //!
 //! The same seed makes the same choices of clients and faults. Which answer comes first is the machine's choice: a seed
-//! repeats the plan, not the interleaving. The simulation of the floors, which repeats that too, is `funnel::tests`.
+//! repeats the plan, not the interleaving. What repeats that too is the simulation of the house.
 
 pub mod checker;
 #[cfg(feature = "torture")]
