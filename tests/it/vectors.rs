@@ -1,5 +1,5 @@
-//! Three hundred ways to hide a request in another one, to be no request at all, or one that is not taken: said to the shop, and to it through real
-//! nginx and HAProxy.
+//! Three hundred ways to hide a request in another one, to be no request at all, or one that is not taken: said to the
+//! shop, and to it through real nginx and HAProxy.
 //!
 //! What hides is an attempt that would win, in a sale of its own that the proxies forbid. So there is one question, which no
 //! reading of HTTP can blur: does that sale ever sell anything?
