@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -69,11 +69,13 @@ impl Shop {
     }
 
     fn try_open_as(home: Home, mut child: Child) -> Result<Self, NotOpened> {
-        let stderr = collect(child.stderr.take().expect("stderr is piped"));
+        let (stderr, collecting) = collect(child.stderr.take().expect("stderr is piped"));
         let line = first_line(child.stdout.take().expect("stdout is piped"));
         let Some(line) = line else {
             // Whoever has closed his stdout is about to end by himself; who is silent isn't.
             let code = ended(&mut child).and_then(|status| status.code());
+            // What it said last may still be on its way to us.
+            eventually("the end of what it said", || collecting.is_finished());
             let said = stderr.lock().expect("no panic there").clone();
             return Err(NotOpened { home, code, said });
         };
@@ -235,16 +237,16 @@ fn ended(child: &mut Child) -> Option<ExitStatus> {
 }
 
 /// Reads what a server says, so that it never waits for a reader.
-fn collect(mut stderr: ChildStderr) -> Arc<Mutex<String>> {
+fn collect(mut stderr: ChildStderr) -> (Arc<Mutex<String>>, JoinHandle<()>) {
     let said = Arc::new(Mutex::new(String::new()));
     let into = Arc::clone(&said);
-    thread::spawn(move || {
+    let collecting = thread::spawn(move || {
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = stderr.read(&mut bytes) {
             into.lock().expect("no panic there").push_str(&String::from_utf8_lossy(&bytes[..count]));
         }
     });
-    said
+    (said, collecting)
 }
 
 /// The line that says where it listens; none: it ended or stayed silent.
