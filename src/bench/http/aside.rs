@@ -4,12 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
-/// The thread, and what it counts. It ends with its owner.
+/// The thread, and what it will have counted. It ends with its owner.
 #[derive(Debug)]
 pub(super) struct Aside<C> {
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<C>>,
     is_over: Arc<AtomicBool>,
-    counts: Arc<C>,
 }
 
 /// How the thread learns that it is over.
@@ -23,28 +22,26 @@ impl Over {
     }
 }
 
-impl<C: Default + Send + Sync + 'static> Aside<C> {
+impl<C: Send + 'static> Aside<C> {
     /// Starts it; `work` looks now and then whether it is over.
-    pub(super) fn start(name: &str, work: impl FnOnce(&Over, &C) + Send + 'static) -> std::io::Result<Self> {
-        let (is_over, counts) = (Arc::<AtomicBool>::default(), Arc::<C>::default());
-        let (over, counted) = (Over(Arc::clone(&is_over)), Arc::clone(&counts));
-        let thread = thread::Builder::new().name(name.into()).spawn(move || work(&over, &counted))?;
-        Ok(Self { thread: Some(thread), is_over, counts })
-    }
-
-    /// Ends it: what it has counted.
-    pub(super) fn end(mut self) -> Arc<C> {
-        self.join();
-        Arc::clone(&self.counts)
+    pub(super) fn start(name: &str, work: impl FnOnce(&Over) -> C + Send + 'static) -> std::io::Result<Self> {
+        let is_over = Arc::<AtomicBool>::default();
+        let over = Over(Arc::clone(&is_over));
+        let thread = thread::Builder::new().name(name.into()).spawn(move || work(&over))?;
+        Ok(Self { thread: Some(thread), is_over })
     }
 }
 
 impl<C> Aside<C> {
-    fn join(&mut self) {
-        // Relaxed: as above; whoever reads the counts has joined the thread.
+    /// Ends it: what it has counted; none where it has panicked, which has been heard on stderr.
+    pub(super) fn end(mut self) -> Option<C> {
+        self.join()
+    }
+
+    fn join(&mut self) -> Option<C> {
+        // Relaxed: as above.
         self.is_over.store(true, Ordering::Relaxed);
-        // One that has panicked has been heard on stderr.
-        let _ = self.thread.take().map(JoinHandle::join);
+        self.thread.take()?.join().ok()
     }
 }
 

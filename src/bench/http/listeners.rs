@@ -5,7 +5,6 @@
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::os::fd::OwnedFd;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use rustix::event::Timespec;
@@ -21,20 +20,14 @@ const READ_BYTES: usize = 4 * 1024;
 
 /// Open streams.
 #[derive(Debug)]
-pub(super) struct Listeners(Aside<Counts>);
-
-#[derive(Debug, Default)]
-struct Counts {
-    /// Reads that brought something.
-    frames: AtomicU64,
-    /// Streams that the server ended.
-    lost: AtomicU64,
-}
+pub(super) struct Listeners(Aside<Heard>);
 
 /// What came of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Heard {
+    /// Reads that brought something.
     pub(super) frames: u64,
+    /// Streams that the server ended.
     pub(super) lost: u64,
 }
 
@@ -51,18 +44,17 @@ impl Listeners {
             epoll::add(&epoll, &stream, EventData::new_u64(index as u64), EventFlags::IN)?;
             streams.push(Some(stream));
         }
-        Ok(Self(Aside::start("listeners", move |over, counts| listen(&epoll, streams, over, counts))?))
+        Ok(Self(Aside::start("listeners", move |over| listen(&epoll, streams, over))?))
     }
 
     /// Hangs up.
-    pub(super) fn close(self) -> Heard {
-        let counts = self.0.end();
-        // Relaxed here and below: the thread has been joined, and counts order nothing.
-        Heard { frames: counts.frames.load(Ordering::Relaxed), lost: counts.lost.load(Ordering::Relaxed) }
+    pub(super) fn close(self) -> Option<Heard> {
+        self.0.end()
     }
 }
 
-fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, over: &Over, counts: &Counts) {
+fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, over: &Over) -> Heard {
+    let mut heard = Heard::default();
     let mut events = Vec::with_capacity(streams.len().max(1));
     let mut bytes = [0; READ_BYTES];
     let timeout = Timespec { tv_sec: 0, tv_nsec: i64::from(TICK.subsec_nanos()) };
@@ -77,14 +69,15 @@ fn listen(epoll: &OwnedFd, mut streams: Vec<Option<TcpStream>>, over: &Over, cou
                 continue;
             };
             match stream.as_mut().map(|stream| stream.read(&mut bytes)) {
-                Some(Ok(1..)) => _ = counts.frames.fetch_add(1, Ordering::Relaxed),
+                Some(Ok(1..)) => heard.frames += 1,
                 Some(Err(fault)) if matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 None => {}
                 Some(_) => {
                     *stream = None;
-                    counts.lost.fetch_add(1, Ordering::Relaxed);
+                    heard.lost += 1;
                 }
             }
         }
     }
+    heard
 }

@@ -6,6 +6,7 @@
 //! **Invariant:** a correct no is no error: won, sold out, limited, refused and failed are told apart everywhere.
 
 mod aside;
+mod bystanders;
 mod caller;
 pub mod crowd;
 mod funnel;
@@ -27,19 +28,16 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::Value;
-
+use self::bystanders::Bystanders;
 use self::caller::{Board, Plan};
 use self::crowd::{Behaviour, Crowd};
-use self::listeners::Listeners;
+use self::funnel::Agreement;
 use self::request::Request;
 use self::run::{Course, Ran};
 use self::schedule::Pace;
 use self::server::Server;
-use self::slow::SlowClients;
 use self::told::{Endings, Told};
 use super::report::{Cpu, HttpReport, Latency, Moment, Origin, Outcomes, RunTerms};
-use crate::files;
 use crate::funnel::Layer;
 use crate::ids::{SaleId, Sku};
 use crate::order::Ack;
@@ -159,9 +157,7 @@ pub type Look<'a> = dyn FnMut(Duration, [u64; 6]) + 'a;
 /// # Errors
 /// Where the server doesn't start, or can't be reached.
 pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpReport> {
-    // Where ten thousand connections aren't allowed, connecting says so.
-    let _ = files::raise_limit();
-    let mut server = Server::open(terms)?;
+    let server = Server::open(terms)?;
     let plan = plan(terms, &server)?;
     let pace = match (terms.crowd, terms.rate) {
         (Behaviour::Bell, _) => Pace::Burst { attempts: terms.buyers, within: BELL },
@@ -169,16 +165,9 @@ pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpRep
         (_, None) => Pace::Closed,
     };
     let course = course(terms, &server, pace);
-    let listeners = Listeners::open(server.shop, terms.sale(), terms.listeners)?;
-    let slow = SlowClients::open(server.shop, terms.sale(), terms.sku(), terms.slow)?;
+    let bystanders = Bystanders::open(terms, &plan)?;
     let ran = run::run(&plan, course, look)?;
-    let (heard, dawdled) = (listeners.close(), slow.close());
-    let funnel = server.child.as_ref().map(|child| funnel::settled(child, ran.told.acks.len())).transpose()?;
-    let verdict = server.close(terms, &ran.told)?;
-    let mut report = report(terms, pace, (ran, dawdled.made), funnel, verdict);
-    (report.outcomes.frames_heard, report.outcomes.streams_lost) = (heard.frames, heard.lost);
-    report.outcomes.slow_cut_off = dawdled.cut_off;
-    Ok(report)
+    finish(terms, (server, bystanders), pace, ran)
 }
 
 /// Finds the highest rate that holds.
@@ -186,16 +175,29 @@ pub fn measure(terms: &HttpTerms, look: &mut Look<'_>) -> anyhow::Result<HttpRep
 /// # Errors
 /// As [`measure`].
 pub fn climb(terms: &HttpTerms, ramp: ramp::RampTerms, look: &mut ramp::Look<'_>) -> anyhow::Result<HttpReport> {
-    // Where ten thousand connections aren't allowed, connecting says so.
-    let _ = files::raise_limit();
-    let mut server = Server::open(terms)?;
+    let server = Server::open(terms)?;
     let plan = plan(terms, &server)?;
+    let bystanders = Bystanders::open(terms, &plan)?;
     let climbed = ramp::climb(&plan, course(terms, &server, Pace::Closed), ramp, look)?;
-    let told = &climbed.all.told;
-    let funnel = server.child.as_ref().map(|child| funnel::settled(child, told.acks.len())).transpose()?;
-    let verdict = server.close(terms, told)?;
-    let mut report = report(terms, Pace::Open { per_s: climbed.held_per_s }, (climbed.all, 0), funnel, verdict);
+    let mut report = finish(terms, (server, bystanders), Pace::Open { per_s: climbed.held_per_s }, climbed.all)?;
     report.ramp = Some(climbed.ramp);
+    Ok(report)
+}
+
+/// Everybody goes home, and the ledger is judged.
+fn finish(
+    terms: &HttpTerms,
+    (mut server, bystanders): (Server, Bystanders),
+    pace: Pace,
+    ran: Ran,
+) -> anyhow::Result<HttpReport> {
+    let (heard, dawdled) = bystanders.close()?;
+    let funnel = server.child.as_ref().map(|child| funnel::settled(child, ran.told.acks.len())).transpose()?;
+    let agreement = Agreement::between(&ran.told, dawdled.made, funnel);
+    let verdict = server.close(terms, &ran.told)?;
+    let mut report = report(terms, pace, ran, agreement, verdict);
+    (report.outcomes.frames_heard, report.outcomes.streams_lost) = (heard.frames, heard.lost);
+    report.outcomes.slow_cut_off = dawdled.cut_off;
     Ok(report)
 }
 
@@ -218,18 +220,11 @@ fn plan(terms: &HttpTerms, server: &Server) -> anyhow::Result<Plan> {
     Ok(Plan { shop: server.shop, request, crowd, units: terms.quantity, board: Board::default() })
 }
 
-fn report(
-    terms: &HttpTerms,
-    pace: Pace,
-    (ran, slow): (Ran, u64),
-    funnel: Option<Value>,
-    verdict: Option<Verdict>,
-) -> HttpReport {
+fn report(terms: &HttpTerms, pace: Pace, ran: Ran, agreement: Agreement, verdict: Option<Verdict>) -> HttpReport {
     let is_closed = matches!(pace, Pace::Closed);
     let attempts = ran.told.attempts().max(1) as f64;
     let per_attempt = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() * 1e6 / attempts);
     let cores = |spent: Option<Duration>| spent.map(|spent| spent.as_secs_f64() / ran.took.as_secs_f64().max(1e-9));
-    let agreement = funnel::Agreement::between(&ran.told, slow, funnel);
     HttpReport {
         origin: Origin::here(),
         run: RunTerms::of(terms, is_closed),

@@ -33,8 +33,14 @@ impl Request {
 
     /// Puts a visitor's attempt into the buffer, and nothing else.
     pub(super) fn put(&self, visitor: Visitor, buffer: &mut Vec<u8>) {
-        let Visitor { buyer, address, .. } = visitor;
         buffer.clear();
+        self.put_head(visitor, buffer);
+        buffer.extend_from_slice(self.tail.as_bytes());
+    }
+
+    /// Puts down what an attempt begins with: its body, and how long that is, is still to be said.
+    pub(super) fn put_head(&self, visitor: Visitor, buffer: &mut Vec<u8>) {
+        let Visitor { buyer, address, .. } = visitor;
         buffer.extend_from_slice(self.head.as_bytes());
         // Writing into memory never fails.
         let _ = match &self.identity {
@@ -45,7 +51,6 @@ impl Request {
             }
         };
         let _ = write!(buffer, "X-Forwarded-For: {address}\r\n");
-        buffer.extend_from_slice(self.tail.as_bytes());
     }
 }
 

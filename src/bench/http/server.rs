@@ -13,6 +13,7 @@ use super::told::{Ending, Told};
 use super::{HttpTerms, Proof, SALE, SKU};
 use crate::client::{Passes, Secret};
 use crate::clock::Clock;
+use crate::files;
 use crate::ids::{BuyerRef, SaleId};
 use crate::rig::child::{Child, Layout};
 use crate::rig::judge::{Expected, Verdict, judge};
@@ -39,6 +40,8 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn open(terms: &HttpTerms) -> anyhow::Result<Self> {
+        // Each connection of ours is a file. Where ten thousand aren't allowed, connecting says so.
+        let _ = files::raise_limit();
         if let Some(target) = &terms.target {
             let data_dir = terms.data_dir.clone();
             return Ok(Self { child: None, shop: target.shop, bell: None, data_dir, _dir: None });

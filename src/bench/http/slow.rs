@@ -4,20 +4,25 @@
 //! reads, and nothing at all. Each connection does its little once a second; whoever is hung up on comes again.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::CONNECT;
 use super::aside::{Aside, Over};
+use super::caller::Plan;
+use super::crowd::Visitor;
 
-/// Each connection has its turn once in so many ticks: few of them at a time, for they share the machine with who is measured.
-const TURNS: usize = 200;
+/// Each connection has its turn once in so many ticks: few of them at a time, as if they knew nothing of each other.
+const TURNS: usize = 1_000;
 /// So that a turn comes once a second.
-const TICK: Duration = Duration::from_millis(5);
+const TICK: Duration = Duration::from_millis(1);
 /// The lowest priority that there is.
 const LAST_IN_LINE: i32 = 19;
+/// The beginning of a line that never ends.
+const HEAD: &[u8] = b"X-Slow: ";
+/// The end of a head whose body takes a quarter of an hour.
+const BODY: &[u8] = b"Content-Type: application/json\r\nContent-Length: 1000\r\n\r\n";
 /// Whatever a server says before it hangs up.
 const READ_BYTES: usize = 4 * 1024;
 
@@ -38,22 +43,6 @@ impl Kind {
     const ALL: [Self; 4] = [Self::Head, Self::Body, Self::Read, Self::Silent];
 }
 
-/// What they say.
-#[derive(Debug)]
-struct Words {
-    head: String,
-    body: String,
-    page: String,
-}
-
-#[derive(Debug, Default)]
-struct Counts {
-    /// Connections that were made.
-    made: AtomicU64,
-    /// Connections that the server ended.
-    cut_off: AtomicU64,
-}
-
 /// What came of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Dawdled {
@@ -65,27 +54,19 @@ pub(super) struct Dawdled {
 
 /// Open connections of such clients.
 #[derive(Debug)]
-pub(super) struct SlowClients(Aside<Counts>);
+pub(super) struct SlowClients(Aside<Dawdled>);
 
 impl SlowClients {
-    /// Connects so many, a quarter of each kind.
-    pub(super) fn open(shop: SocketAddr, sale: &str, sku: &str, count: usize) -> anyhow::Result<Self> {
-        let post = format!("POST /v1/sales/{sale}/items/{sku}/orders HTTP/1.1\r\nHost: {shop}\r\n");
-        let words = Words {
-            body: format!("{post}Buyer-Id: slow\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"),
-            head: format!("{post}X-Slow: "),
-            page: format!("GET /s/{sale} HTTP/1.1\r\nHost: {shop}\r\n\r\n"),
-        };
-        let clients = (0..count).map(|number| Client::connect(shop, Kind::ALL[number % Kind::ALL.len()], &words));
-        let clients = clients.collect::<std::io::Result<Vec<_>>>()?;
-        Ok(Self(Aside::start("slow", move |over, counts| dawdle(shop, clients, &words, over, counts))?))
+    /// Connects so many, a quarter of each kind: each of them somebody else, from somewhere else.
+    pub(super) fn open(plan: &Plan, sale: &str, count: usize) -> anyhow::Result<Self> {
+        let clients = (0..count).map(|number| Client::new(plan, sale, number)).collect::<std::io::Result<Vec<_>>>()?;
+        let shop = plan.shop;
+        Ok(Self(Aside::start("slow", move |over| dawdle(shop, clients, over))?))
     }
 
     /// Lets go.
-    pub(super) fn close(self) -> Dawdled {
-        let counts = self.0.end();
-        // Relaxed here and below: the thread has been joined, and counts order nothing.
-        Dawdled { made: counts.made.load(Ordering::Relaxed), cut_off: counts.cut_off.load(Ordering::Relaxed) }
+    pub(super) fn close(self) -> Option<Dawdled> {
+        self.0.end()
     }
 }
 
@@ -93,31 +74,53 @@ impl SlowClients {
 #[derive(Debug)]
 struct Client {
     kind: Kind,
+    /// What it begins with.
+    first: Vec<u8>,
     /// None: nobody took the connection.
     stream: Option<TcpStream>,
 }
 
 impl Client {
-    fn connect(shop: SocketAddr, kind: Kind, words: &Words) -> std::io::Result<Self> {
+    fn new(plan: &Plan, sale: &str, number: usize) -> std::io::Result<Self> {
+        let kind = Kind::ALL[number % Kind::ALL.len()];
+        let number = number as u64;
+        let [.., a, b, c] = number.to_be_bytes();
+        // Not where the crowd comes from: what is held against these is not held against those.
+        let address = Ipv4Addr::new(11, a, b, c);
+        let mut first = Vec::new();
+        match kind {
+            Kind::Head | Kind::Body => {
+                let visitor = Visitor { buyer: number % plan.crowd.numbers(), address, waits: true };
+                plan.request.put_head(visitor, &mut first);
+                first.extend_from_slice(if kind == Kind::Head { HEAD } else { BODY });
+            }
+            Kind::Read => {
+                let shop = plan.shop;
+                let page = format!("GET /s/{sale} HTTP/1.1\r\nHost: {shop}\r\nX-Forwarded-For: {address}\r\n\r\n");
+                first.extend_from_slice(page.as_bytes());
+            }
+            Kind::Silent => {}
+        }
+        let mut client = Self { kind, first, stream: None };
+        client.connect(plan.shop)?;
+        Ok(client)
+    }
+
+    fn connect(&mut self, shop: SocketAddr) -> std::io::Result<()> {
         let mut stream = TcpStream::connect_timeout(&shop, CONNECT)?;
         stream.set_nonblocking(true)?;
         stream.set_nodelay(true)?;
-        let first = match kind {
-            Kind::Head => &words.head,
-            Kind::Body => &words.body,
-            Kind::Read => &words.page,
-            Kind::Silent => "",
-        };
-        stream.write_all(first.as_bytes())?;
-        Ok(Self { kind, stream: Some(stream) })
+        stream.write_all(&self.first)?;
+        self.stream = Some(stream);
+        Ok(())
     }
 
     /// Does its little. Whether the connection is still there.
-    fn take_turn(&mut self, words: &Words) -> bool {
+    fn take_turn(&mut self) -> bool {
         let Some(stream) = &mut self.stream else { return false };
         let (says, reads) = match self.kind {
             Kind::Head | Kind::Body => (&b"x"[..], READ_BYTES),
-            Kind::Read => (words.page.as_bytes(), 1),
+            Kind::Read => (&self.first[..], 1),
             Kind::Silent => (&b""[..], READ_BYTES),
         };
         let waits = |fault: &std::io::Error| matches!(fault.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted);
@@ -132,27 +135,25 @@ impl Client {
     }
 }
 
-fn dawdle(shop: SocketAddr, mut clients: Vec<Client>, words: &Words, over: &Over, counts: &Counts) {
+fn dawdle(shop: SocketAddr, mut clients: Vec<Client>, over: &Over) -> Dawdled {
     // In life they have machines of their own: here they wait for who is measured, and not the other way round. On Linux it
     // is this thread's priority alone; where it can't be had, they are in the way a little more.
     let _ = rustix::process::nice(LAST_IN_LINE);
     let mut due = Instant::now();
-    counts.made.fetch_add(clients.len() as u64, Ordering::Relaxed);
+    let mut dawdled = Dawdled { made: clients.len() as u64, cut_off: 0 };
     for turn in (0..TURNS).cycle() {
         if over.is_now() {
-            return;
+            break;
         }
         for client in clients.iter_mut().skip(turn).step_by(TURNS) {
-            if client.take_turn(words) {
+            if client.take_turn() {
                 continue;
             }
-            counts.cut_off.fetch_add(u64::from(client.stream.take().is_some()), Ordering::Relaxed);
-            if let Ok(again) = Client::connect(shop, client.kind, words) {
-                *client = again;
-                counts.made.fetch_add(1, Ordering::Relaxed);
-            }
+            dawdled.cut_off += u64::from(client.stream.take().is_some());
+            dawdled.made += u64::from(client.connect(shop).is_ok());
         }
         due += TICK;
         thread::sleep(due.saturating_duration_since(Instant::now()));
     }
+    dawdled
 }
