@@ -191,8 +191,8 @@ impl Pulse {
         matches!(self.waits(), Waits::Answer | Waits::Written)
     }
 
-    /// Called by the sweep: ends the connection where its peer is overdue.
-    pub(super) fn check(&self, deadlines: &Deadlines, now_ms: u64) {
+    /// Called by the sweep: ends the connection where its peer is overdue, and says so.
+    pub(super) fn check(&self, deadlines: &Deadlines, now_ms: u64) -> bool {
         let allowed = match self.waits() {
             Waits::FirstByte => Some(deadlines.first_byte),
             Waits::Head => Some(deadlines.head),
@@ -207,9 +207,11 @@ impl Pulse {
         let stuck_since_ms = self.stuck_since_ms.load(Ordering::Relaxed);
         let is_stuck = stuck_since_ms != 0 && passed(stuck_since_ms, deadlines.write);
         let is_late = allowed.is_some_and(|allowed| passed(self.since_ms.load(Ordering::Relaxed), allowed));
-        if is_stuck || is_late {
+        let is_overdue = is_stuck || is_late;
+        if is_overdue {
             self.end(End::Overdue);
         }
+        is_overdue
     }
 
     /// Called when the house closes: the connection ends after the answer that it may be waiting for.
@@ -221,6 +223,11 @@ impl Pulse {
         // Release: pairs with the acquire of `poll_end`, as a wake-up does.
         self.end.store(end as u8, Ordering::Release);
         self.task.wake();
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_to_end(&self) -> bool {
+        self.end.load(Ordering::Relaxed) != NOT_YET
     }
 
     /// Ready, once for each reason, when the connection should end.
