@@ -1,6 +1,7 @@
 //! A row of the log, and the chain that ties each row to all before it.
 //!
-//! The hash covers every column in a fixed order (`payload.rs`). Whoever holds a later hash can tell whether anything before it was changed.
+//! The hash covers every column in a fixed order (`payload.rs`). Whoever holds a later hash can tell whether anything
+//! before it was changed.
 //!
 //! **Invariant:** writer and audit hash with this function and no other.
 

@@ -1,9 +1,9 @@
 //! The disk says no: whichever of its operations fails, whoever was told *yes* has his order, and nobody has two.
 //!
-//! One operation of the real shop fails by strace: the first, the second, and so on through a start and some sales, on a
-//! shop that is new, on one that crashed and on one that was closed. Files that mayn't grow beyond some length make writes stop in their middle.
-//! Afterwards the shop is opened on a disk that is well again, every buyer asks once more under his key, and the ledger is
-//! proved.
+//! One operation of the real shop fails by strace: the first, the second, and so on through a start and some sales, on
+//! a shop that is new, on one that crashed and on one that was closed. Files that mayn't grow beyond some length make
+//! writes stop in their middle. Afterwards the shop is opened on a disk that is well again, every buyer asks once more
+//! under his key, and the ledger is proved.
 //!
 //! `DOORBUSTER_TEST_DISK_FAULTS` says how many of them are tried, spread evenly over all there are; `all` tries all.
 

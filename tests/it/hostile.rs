@@ -32,7 +32,8 @@ pub(crate) fn attempt_with(headers: &str, body: &str) -> String {
     format!("POST {} HTTP/1.1\r\nhost: shop.test\r\nbuyer-id: b\r\n{headers}\r\n{body}", path())
 }
 
-fn path() -> String {
+/// Of the one item's orders.
+pub(crate) fn path() -> String {
     format!("/v1/sales/{SALE}/items/{SKU}/orders")
 }
 
@@ -128,28 +129,45 @@ fn a_host_is_needed_once_and_has_to_be_one() {
     unharmed(&shop, 0);
 }
 
+/// Heads that are too much in one way or another, and what they may be answered.
+pub(crate) fn oversized_heads() -> Vec<(&'static str, String, Allowed)> {
+    const TOO_LARGE: Allowed = &[400, 431];
+    let long = "x".repeat(8 * 1024 + 1);
+    let line = |method: &str, path: &str| format!("{method} {path} HTTP/1.1\r\nhost: s\r\nbuyer-id: b\r\n\r\n");
+    let many = |count: usize, value: &str| -> String { (0..count).map(|n| format!("x-{n}: {value}\r\n")).collect() };
+    let with = |headers: &str| attempt_with(headers, "");
+    vec![
+        ("a long header", with(&format!("x: {long}\r\n")), TOO_LARGE),
+        ("a long name", with(&format!("{long}: x\r\n")), TOO_LARGE),
+        ("a name of 70 KB", with(&format!("{}: y\r\n", "x".repeat(70_000))), TOO_LARGE),
+        ("101 headers", with(&many(101, "1")), TOO_LARGE),
+        ("500 headers", with(&many(500, "1")), TOO_LARGE),
+        ("40 KiB of headers", with(&many(40, &"y".repeat(1024))), TOO_LARGE),
+        ("40 KiB of small headers", with(&many(640, &"y".repeat(60))), TOO_LARGE),
+        ("a header of 1 MiB", with(&format!("x: {}\r\n", "y".repeat(1024 * 1024))), TOO_LARGE),
+        ("a long address", line("POST", &format!("{}?{}", path(), "q".repeat(70_000))), TOO_LONG),
+        ("a method of 70 KB", line(&"P".repeat(70_000), &path()), TOO_LONG),
+    ]
+}
+
 #[test]
 fn more_than_a_head_may_hold() {
     let shop = open();
-    let long = "x".repeat(8 * 1024 + 1);
-    assail(&shop, "a long header", attempt_with(&format!("x: {long}\r\n"), "").as_bytes(), &[400, 431]);
-    assail(&shop, "a long name", attempt_with(&format!("{long}: x\r\n"), "").as_bytes(), &[400, 431]);
-    let many: String = (0..101).map(|n| format!("x-{n}: 1\r\n")).collect();
-    assail(&shop, "a hundred headers and more", attempt_with(&many, "").as_bytes(), &[400, 431]);
-    let heavy: String = (0..40).map(|n| format!("x-{n}: {}\r\n", "y".repeat(1024))).collect();
-    assail(&shop, "40 KiB of headers", attempt_with(&heavy, "").as_bytes(), &[400, 431]);
-    let endless = attempt_with(&format!("x: {}\r\n", "y".repeat(1024 * 1024)), "");
-    assail(&shop, "a header of 1 MiB", endless.as_bytes(), &[400, 431]);
-    let uri = format!("POST {}?{} HTTP/1.1\r\nhost: s\r\nbuyer-id: b\r\n\r\n", path(), "q".repeat(70_000));
-    assail(&shop, "a long address", uri.as_bytes(), TOO_LONG);
+    for (what, head, allowed) in oversized_heads() {
+        assail(&shop, what, head.as_bytes(), allowed);
+    }
     unharmed(&shop, 0);
 }
+
+/// By none of these is anything bought.
+pub(crate) const OTHER_METHODS: [&str; 10] =
+    ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "PROPFIND", "post", "Post"];
 
 #[test]
 fn methods_nobody_knows_and_targets_that_are_not_paths() {
     let shop = open();
     let path = path();
-    for method in ["GET", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "post", "Post"] {
+    for method in OTHER_METHODS {
         let request = format!("{method} {path} HTTP/1.1\r\nhost: s\r\nbuyer-id: b\r\ncontent-length: 0\r\n\r\n");
         assail(&shop, method, request.as_bytes(), &[400, 405, 501]);
     }
@@ -159,11 +177,10 @@ fn methods_nobody_knows_and_targets_that_are_not_paths() {
     unharmed(&shop, 0);
 }
 
-#[test]
-fn paths_that_only_look_like_one() {
-    let shop = open();
+/// Paths that only look like the one of the orders, or like something worth having.
+pub(crate) fn lookalikes() -> Vec<String> {
     let orders = format!("items/{SKU}/orders");
-    for path in [
+    vec![
         format!("/v1/sales/{SALE}/{orders}/"),
         format!("/v1/sales/{SALE}/{orders};x"),
         format!("/v1/sales/{SALE}/{orders}%00"),
@@ -195,7 +212,13 @@ fn paths_that_only_look_like_one() {
         "/%2e%2e/%2e%2e/etc/passwd".into(),
         "/assets/../config.toml".into(),
         "/.git/config".into(),
-    ] {
+    ]
+}
+
+#[test]
+fn paths_that_only_look_like_one() {
+    let shop = open();
+    for path in lookalikes() {
         let request = format!("POST {path} HTTP/1.1\r\nhost: s\r\nbuyer-id: b\r\ncontent-length: 0\r\n\r\n");
         assail(&shop, &path, request.as_bytes(), &[400, 404, 405, 422]);
         let request = format!("GET {path} HTTP/1.1\r\nhost: s\r\nbuyer-id: b\r\n\r\n");

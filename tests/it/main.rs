@@ -1,8 +1,8 @@
 //! The shop seen from outside: the real binary, a real socket, a real disk, and the contract's words.
 //!
 //! One binary for all of them, so that it links once. Each test opens a shop of its own in a directory of its own, so
-//! they run side by side. Nothing here knows the program's inside (but [`power`], which opens ledgers as the program does), and the HTTP client is written by hand, so that it
-//! can say what no library would.
+//! they run side by side. Nothing here knows the program's inside (but [`power`], which opens ledgers as the program
+//! does), and the HTTP client is written by hand, so that it can say what no library would.
 //!
 //! **Invariant:** a test never passes by luck nor fails by slowness: what has to happen is waited for (up to
 //! [`wire::PATIENCE`]), and what must not happen is counted.

@@ -1,6 +1,7 @@
 //! The vectors themselves.
 
-use crate::plan::{SALE, SKU};
+use crate::hostile::path;
+use crate::plan::SKU;
 
 /// The sale that nobody may buy from but by smuggling.
 pub(super) const HIDDEN: &str = "hidden";
@@ -42,10 +43,6 @@ pub(super) struct Vector {
 /// The request that hides.
 fn hidden() -> String {
     format!("POST /v1/sales/{HIDDEN}/items/{SKU}/orders HTTP/1.1\r\nHost: shop\r\nbuyer-id: smuggler\r\n\r\n")
-}
-
-fn path() -> String {
-    format!("/v1/sales/{SALE}/items/{SKU}/orders")
 }
 
 /// The request that it hides in.
