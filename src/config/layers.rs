@@ -123,17 +123,16 @@ fn lay_over(typed: &mut Typed, file: Result<Typed, Complaint>) -> Result<(), Con
     Ok(())
 }
 
-/// The defaults, and a file of this text over them.
+/// These defaults, and a file of this text over them.
 #[cfg(any(test, feature = "torture"))]
-pub(super) fn of_text(text: &str, complaints: &mut Vec<Complaint>) -> Result<Typed, ConfigErrors> {
-    let mut typed = defaults()?;
+pub(super) fn of_text(mut typed: Typed, text: &str, complaints: &mut Vec<Complaint>) -> Result<Typed, ConfigErrors> {
     let rows = typed.settings.rows.clone();
     let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
     lay_over(&mut typed, file::read(FILE, text, Known::Keys(&keys), complaints))?;
     Ok(typed)
 }
 
-fn defaults() -> Result<Typed, ConfigErrors> {
+pub(super) fn defaults() -> Result<Typed, ConfigErrors> {
     let mut typed = file::read(FILE, DEFAULTS, Known::Whatever, &mut Vec::new()).map_err(ConfigErrors::of)?;
     typed.settings.rows.iter_mut().for_each(|setting| setting.place = Place::Default);
     Ok(typed)

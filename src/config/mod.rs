@@ -30,6 +30,8 @@ mod tests;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
+#[cfg(any(test, feature = "torture"))]
+use std::sync::LazyLock;
 
 pub use error::{Complaint, ConfigErrors, Place};
 pub use layers::{Environment, Overrides};
@@ -112,9 +114,12 @@ impl Provenance {
 /// A file of this text, over the defaults: for [`crate::fuzz`].
 #[cfg(any(test, feature = "torture"))]
 pub(crate) fn fuzzed(bytes: &[u8]) {
-    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    // Read once: ten thousand bytes each time would be most of the work.
+    static BELOW: LazyLock<Option<file::Typed>> = LazyLock::new(|| layers::defaults().ok());
+    assert!(BELOW.is_some(), "the built-in file isn't one");
+    let (Ok(text), Some(below)) = (std::str::from_utf8(bytes), &*BELOW) else { return };
     let mut complaints = Vec::new();
-    match layers::of_text(text, &mut complaints) {
+    match layers::of_text(below.clone(), text, &mut complaints) {
         Ok(typed) => drop(rules::config(&typed, &mut complaints)),
         Err(fault) => assert!(!fault.to_string().is_empty()),
     }
