@@ -223,7 +223,8 @@ impl Desk {
     async fn serve_only(&self, endpoints: Vec<Endpoint>, rounds: &mut Rounds) -> Result<(), CourierFault> {
         rounds.end().await;
         self.board.wipe();
-        self.serve(endpoints, rounds).await
+        rounds.endpoints = endpoints;
+        self.serve(rounds).await
     }
 
     /// From what the ledger knows to be delivered, as after a restart.
@@ -234,9 +235,9 @@ impl Desk {
         }
     }
 
-    async fn serve(&self, endpoints: Vec<Endpoint>, rounds: &mut Rounds) -> Result<(), CourierFault> {
+    async fn serve(&self, rounds: &mut Rounds) -> Result<(), CourierFault> {
+        let endpoints = rounds.endpoints.clone();
         if endpoints.is_empty() {
-            rounds.endpoints = endpoints;
             return Ok(());
         }
         let dir = self.ledger_dir.as_ref().ok_or(CourierFault::NoLedger)?;
@@ -251,7 +252,7 @@ impl Desk {
         }
         let records = reader.endpoints()?;
         let mut taken_up = Vec::new();
-        for endpoint in endpoints.iter().cloned() {
+        for endpoint in endpoints {
             let is_his = |record: &&EndpointRecord| record.url == endpoint.terms.url;
             let record = records.iter().find(is_his).cloned().ok_or(CourierFault::Unwritten(Unwritten::NotStored))?;
             let (no, house) = (record.no, (Arc::clone(&self.funnel), self.clock.clone()));
@@ -263,7 +264,6 @@ impl Desk {
             rounds.asking.insert(no, asking);
             rounds.tasks.spawn(round.run(asked));
         }
-        rounds.endpoints = endpoints;
         Ok(())
     }
 }
@@ -291,5 +291,5 @@ impl Rounds {
 }
 
 fn broke_off(ended: Result<(), JoinError>) -> bool {
-    ended.inspect_err(|panic| tracing::error!(%panic, "a webhook's round broke off: it is begun again")).is_err()
+    ended.inspect_err(|panic| tracing::error!(%panic, "a webhook's round broke off")).is_err()
 }

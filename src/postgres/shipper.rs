@@ -3,6 +3,8 @@
 //! **Invariant:** the sale never waits for it, unless the shop has asked for that; whatever becomes of it, whoever waits
 //! is told.
 //!
+//! **Invariant:** a voyage that breaks off is begun again, from what PostgreSQL says it has.
+//!
 //! **Invariant:** the ledger is only read, in one short statement for each batch.
 
 use std::io;
@@ -13,6 +15,7 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
+use tokio::task::JoinError;
 
 use super::fault::PostgresFault;
 use super::status::{Board, ShippingState, ShippingStatus};
@@ -28,6 +31,8 @@ use crate::urgency::beside_the_sale;
 const THREAD_NAME: &str = "shipper";
 /// How often those are looked for who have waited too long.
 const LOOK_INTERVAL: Duration = Duration::from_millis(50);
+/// Until a voyage that broke off is begun again: what broke it may be there still.
+const BEGIN_AGAIN_AFTER: Duration = Duration::from_secs(1);
 
 /// Where to ship, and how.
 #[derive(Debug, Clone)]
@@ -77,7 +82,8 @@ impl Shipper {
         }
         let is_waited_for = terms.ack == Ack::Postgres;
         let watch = Watch { funnel: Arc::clone(&funnel), clock: clock.clone(), patience: terms.patience };
-        let voyage = Voyage::new((Arc::clone(&funnel), clock.clone()), terms, Arc::clone(&board), (bell, leaving));
+        let line =
+            Line { funnel: Arc::clone(&funnel), clock: clock.clone(), terms, board: Arc::clone(&board), bell, leaving };
         let thread = thread::Builder::new().name(THREAD_NAME.into()).spawn(move || {
             if !is_waited_for {
                 beside_the_sale();
@@ -85,7 +91,7 @@ impl Shipper {
             let last_word = LastWord(&watch);
             runtime.block_on(async {
                 tokio::select! {
-                    () = voyage.run() => {}
+                    () = line.keep_up() => {}
                     () = watch.keep(), if is_waited_for => {}
                 }
             });
@@ -121,6 +127,49 @@ impl Drop for Shipper {
     }
 }
 
+/// What every voyage needs.
+struct Line {
+    funnel: Arc<Funnel>,
+    clock: Clock,
+    terms: ShippingTerms,
+    board: Arc<Board>,
+    bell: Arc<Notify>,
+    leaving: watch::Receiver<bool>,
+}
+
+impl Line {
+    /// One voyage after the other, until one ends as it should.
+    async fn keep_up(mut self) {
+        loop {
+            let house = (Arc::clone(&self.funnel), self.clock.clone());
+            let calls = (Arc::clone(&self.bell), self.leaving.clone());
+            let voyage = Voyage::new(house, self.terms.clone(), Arc::clone(&self.board), calls);
+            let Err(panic) = tokio::spawn(voyage.run()).await else { return };
+            self.told_of(&panic);
+            if *self.leaving.borrow() {
+                return;
+            }
+            // The sender says it or is gone: either way it is over soon.
+            let _ = tokio::time::timeout(BEGIN_AGAIN_AFTER, self.leaving.wait_for(|leaving| *leaving)).await;
+        }
+    }
+
+    fn told_of(&self, panic: &JoinError) {
+        tracing::error!(%panic, "the shipping to PostgreSQL broke off");
+        nobody_waits(&self.funnel);
+        self.board.note(|notes| {
+            notes.faults += 1;
+            (notes.state, notes.why) = (ShippingState::Away, Some("it broke off, and is begun again".to_owned()));
+        });
+    }
+}
+
+/// PostgreSQL counts as away, and whoever waits for it is told that nobody knows.
+fn nobody_waits(funnel: &Funnel) {
+    funnel.ledger.set_away(true);
+    funnel.ledger.give_up(MonoTime::from_nanos(u64::MAX));
+}
+
 /// Looks after those who wait.
 struct Watch {
     funnel: Arc<Funnel>,
@@ -147,9 +196,7 @@ struct LastWord<'a>(&'a Watch);
 
 impl Drop for LastWord<'_> {
     fn drop(&mut self) {
-        let ledger = &self.0.funnel.ledger;
-        ledger.set_away(true);
-        ledger.give_up(MonoTime::from_nanos(u64::MAX));
+        nobody_waits(&self.0.funnel);
         if thread::panicking() {
             tracing::error!("the shipper has died: nothing is shipped to PostgreSQL until the next start");
         }

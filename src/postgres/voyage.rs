@@ -270,7 +270,7 @@ impl Voyage {
     }
 
     /// Until there is something to do: for buyers at once, else after a while.
-    async fn wait(&self, session: &Session, rest: Duration, was_busy: bool) -> Result<(), PostgresFault> {
+    async fn wait(&mut self, session: &Session, rest: Duration, was_busy: bool) -> Result<(), PostgresFault> {
         let mut leaving = self.leaving.clone();
         let is_urgent = self.terms.ack == Ack::Postgres;
         let pause = if is_urgent && !was_busy { GREET_INTERVAL } else { rest };

@@ -1,9 +1,10 @@
 //! How a stretch of the log gets into PostgreSQL: one transaction for all of it.
 //!
-//! New rows are copied straight into their tables, in PostgreSQL's binary form. Measured with a million orders, ten thousand
-//! in a transaction: half the server's CPU time for each that `INSERT … SELECT unnest(…) ON CONFLICT DO NOTHING`, or a copy
-//! into a temporary table and `INSERT … SELECT` from there, take (12 against 25 µs, before an index was made cheaper). That nothing is written twice needs no
-//! `ON CONFLICT`: where the log ends is read under a lock, in the same transaction.
+//! New rows are copied straight into their tables, in PostgreSQL's binary form. Measured with a million orders, ten
+//! thousand in a transaction: half the server's CPU time for each that `INSERT … SELECT unnest(…) ON CONFLICT DO
+//! NOTHING`, or a copy into a temporary table and `INSERT … SELECT` from there, take (12 against 25 µs, before an index
+//! was made cheaper). That nothing is written twice needs no `ON CONFLICT`: where the log ends is read under a lock, in
+//! the same transaction.
 //!
 //! **Invariant:** events and what they add up to are committed together, or not at all.
 

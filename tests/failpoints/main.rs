@@ -1,50 +1,46 @@
 //! Each failpoint with each action that it takes: what a client was told is true afterwards, and no unit is lost.
 //!
 //! Needs the feature `torture`. `DOORBUSTER_TEST_ROUNDS` says how often each is met, `DOORBUSTER_TEST_SEED` at which
-//! passing, `DOORBUSTER_TEST_POINT` which one alone. Absent: the two points of the way to PostgreSQL, which need a server.
+//! passing, `DOORBUSTER_TEST_POINT` which one alone. The way to PostgreSQL has a crowd of its own ([`shipping`]).
 //!
 //! **Invariant:** a case in which the failpoint should have ended the shop, and didn't, fails.
 
 #![allow(dead_code, reason = "the shop's tools are shared with tests/it, which uses all of them")]
 
-#[path = "it/contract.rs"]
+#[path = "../it/contract.rs"]
 mod contract;
-#[path = "it/home.rs"]
+#[path = "../it/home.rs"]
 mod home;
-#[path = "it/plan.rs"]
+#[path = "../it/pg_server.rs"]
+mod pg_server;
+#[path = "../it/plan.rs"]
 mod plan;
-#[path = "it/receiver.rs"]
+#[path = "../it/receiver.rs"]
 mod receiver;
-#[path = "it/shop.rs"]
+#[path = "../it/shop.rs"]
 mod shop;
-#[path = "it/wire.rs"]
+#[path = "../it/wire.rs"]
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::io::{Read, Write};
-use std::net::TcpListener;
-use std::sync::Mutex;
+mod crowd;
+mod shipping;
+
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use doorbuster::failpoint::Point;
-use hmac::{Hmac, KeyInit, Mac};
-use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use contract::{item_of, won};
+use crowd::{Heard, SECRET, attempt, crowd};
 use home::Home;
 use plan::{Plan, SALE, SKU, Sale};
 use receiver::{Answer, Receiver};
 use shop::{NotOpened, Shop};
-use wire::{Request, Response, Wire, eventually};
+use wire::{Request, eventually};
 
-const SECRET: &str = "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIz";
-const VOICES: usize = 6;
-const LIVES: usize = 6;
 /// More than the crowd wants.
 const STOCK: u32 = 60;
 
@@ -92,6 +88,11 @@ impl Case {
         matches!(self.point, Point::FirstStart | Point::RecoveryMid)
     }
 
+    /// At the start, or when the crowd is there: a receiver may be told of the sale before it opens.
+    fn may_be_at_the_start(self) -> bool {
+        self.is_at_the_start() || self.point == Point::NoteBeforeWrite
+    }
+
     /// At which passing: where there are many, any of the first.
     fn spec(self) -> String {
         use Point as P;
@@ -117,107 +118,12 @@ impl Case {
         let plan = Plan::gateway().set("payments.secret", &format!("\"whsec_{SECRET}\""));
         let plan = plan.sale(Sale::of(SALE, STOCK).hold(hold));
         match self.point {
-            Point::NoteBeforeWrite | Point::WebhookAfterPostBeforeMark => plan.webhook(&receiver()),
+            Point::NoteBeforeWrite | Point::WebhookAfterPostBeforeMark => {
+                plan.webhook(&Receiver::open(Answer::Status(204)).url())
+            }
             _ => plan,
         }
     }
-}
-
-/// Somebody who takes every message.
-fn receiver() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let url = format!("http://{}/", listener.local_addr().expect("an address"));
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            let _ = stream.read(&mut [0; 8192]);
-            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
-        }
-    });
-    url
-}
-
-/// A payment of one unit, signed.
-fn payment(buyer: &str, order: &str) -> Request {
-    let (id, at_s) = (format!("{buyer}-pay"), Timestamp::now().as_second().to_string());
-    let amount = json!({ "amount": "129.00", "currency": "USD" });
-    let data = json!({ "order": order, "payment": id, "amount": amount });
-    let body = json!({ "type": "payment.succeeded", "timestamp": Timestamp::now().to_string(), "data": data });
-    let body = body.to_string();
-    let key = STANDARD.decode(SECRET).expect("Base64");
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(&key).expect("a key of any length");
-    mac.update(format!("{id}.{at_s}.{body}").as_bytes());
-    let signature = STANDARD.encode(mac.finalize().into_bytes());
-    let request = Request::post("/v1/payments").body("application/json", body.as_bytes());
-    let request = request.header("webhook-id", &id).header("webhook-timestamp", &at_s);
-    request.header("webhook-signature", &format!("v1,{signature}"))
-}
-
-fn attempt(buyer: &str) -> Request {
-    Request::attempt(SALE, SKU).buyer(buyer).key("k")
-}
-
-/// What the crowd has heard.
-#[derive(Default)]
-struct Heard {
-    acks: Vec<String>,
-    /// Buyers who don't know.
-    unanswered: Vec<String>,
-    /// Where an order must be: what was told.
-    told: BTreeMap<String, &'static str>,
-    /// What was asked for, and not told.
-    untold: BTreeSet<String>,
-    operations: usize,
-}
-
-/// One voice of the crowd: each buyer wins, and then pays, gives back or goes away.
-fn voice(shop: &Shop, voice: usize, heard: &Mutex<Heard>) {
-    let mut wire = None;
-    let mut ask = |request: &Request| -> Option<Response> {
-        let mut open = wire.take().or_else(|| Wire::try_connect(shop.public()).ok())?;
-        let response = open.try_ask(request);
-        wire = response.is_some().then_some(open);
-        response
-    };
-    for n in 0..LIVES {
-        let buyer = format!("v{voice}-{n}");
-        let answer = ask(&attempt(&buyer));
-        let mut told = heard.lock().expect("no panic there");
-        told.operations += 1;
-        let order = match answer {
-            Some(answer) if answer.status == 201 => won(&answer),
-            Some(answer) if !matches!(answer.status, 500 | 503) => panic!("{buyer}: {}", answer.text()),
-            _ => {
-                told.unanswered.push(buyer);
-                continue;
-            }
-        };
-        told.acks.push(order.clone());
-        drop(told);
-        let (request, state) = match n % 3 {
-            0 => (payment(&buyer, &order), "confirmed"),
-            1 => (Request::post(&format!("/v1/orders/{order}/cancel")).buyer(&buyer), "cancelled"),
-            _ => continue,
-        };
-        let answer = ask(&request);
-        let mut told = heard.lock().expect("no panic there");
-        told.operations += 1;
-        if answer.is_some_and(|answer| answer.status == 200) {
-            told.told.insert(order, state);
-        } else {
-            told.untold.insert(order);
-        }
-    }
-}
-
-fn crowd(shop: &Shop) -> Heard {
-    let heard = Mutex::new(Heard::default());
-    thread::scope(|scope| {
-        for number in 0..VOICES {
-            let heard = &heard;
-            scope.spawn(move || voice(shop, number, heard));
-        }
-    });
-    heard.into_inner().expect("no panic there")
 }
 
 /// Runs a shop into the failpoint; what is left of it, and what was heard.
@@ -232,7 +138,7 @@ fn meet(case: Case) -> (Home, Heard) {
     let armed = format!("DOORBUSTER_FAILPOINTS={}", case.spec());
     let mut shop = match (Shop::try_open_through(home, &["env", &armed]), case.end()) {
         (Ok(shop), _) => shop,
-        (Err(NotOpened { home, code, said }), End::Dies(expected)) if case.is_at_the_start() => {
+        (Err(NotOpened { home, code, said }), End::Dies(expected)) if case.may_be_at_the_start() => {
             assert_eq!(code, expected, "{case:?}: {said}");
             return (home, heard);
         }
@@ -313,21 +219,35 @@ fn from_environment(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 
+/// How often each is met, and what decides at which passing.
+fn rounds_and_seed() -> (u64, u64) {
+    let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos();
+    let seed = from_environment("DOORBUSTER_TEST_SEED", u64::from(now_ns));
+    let rounds = from_environment("DOORBUSTER_TEST_ROUNDS", 1);
+    eprintln!("DOORBUSTER_TEST_SEED={seed} DOORBUSTER_TEST_ROUNDS={rounds}");
+    (rounds, seed)
+}
+
+/// What can be done at a point.
+fn actions(point: Point) -> impl Iterator<Item = &'static str> {
+    ["kill", "panic", "error", "delay"].into_iter().filter(move |action| *action != "error" || point.takes_error())
+}
+
+/// SplitMix64's output: any spread over the passings does.
+fn mixed(seed: u64, nth: usize) -> u64 {
+    seed.wrapping_add(nth as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32
+}
+
 fn cases(rounds: u64, seed: u64) -> Vec<Case> {
     let only = std::env::var("DOORBUSTER_TEST_POINT").ok();
+    let is_meant = |point: &Point| only.as_deref().is_none_or(|only| only == point.name());
     let mut cases = Vec::new();
     for round in 0..rounds {
-        for point in Point::ALL.iter().copied().filter(|point| !point.name().starts_with("postgres_")) {
-            if only.as_deref().is_some_and(|only| only != point.name()) {
-                continue;
-            }
-            for action in ["kill", "panic", "error", "delay"] {
-                let is_taken = action != "error" || point.takes_error();
-                if is_taken {
-                    // SplitMix64's output: any spread over the passings does.
-                    let mixed = (seed ^ round).wrapping_add(cases.len() as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-                    cases.push(Case { point, action, seed: mixed >> 32 });
-                }
+        let here = Point::ALL.iter().copied().filter(|point| !point.name().starts_with("postgres_"));
+        for point in here.filter(is_meant) {
+            for action in actions(point) {
+                let seed = mixed(seed ^ round, cases.len());
+                cases.push(Case { point, action, seed });
             }
         }
     }
@@ -336,10 +256,7 @@ fn cases(rounds: u64, seed: u64) -> Vec<Case> {
 
 #[test]
 fn whatever_a_client_was_told_holds_wherever_the_shop_fails() {
-    let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").subsec_nanos();
-    let seed = from_environment("DOORBUSTER_TEST_SEED", u64::from(now_ns));
-    let rounds = from_environment("DOORBUSTER_TEST_ROUNDS", 1);
-    eprintln!("DOORBUSTER_TEST_SEED={seed} DOORBUSTER_TEST_ROUNDS={rounds}");
+    let (rounds, seed) = rounds_and_seed();
     let cases = cases(rounds, seed);
     // Relaxed: tickets and a count; the threads' end makes them visible.
     let (next, operations) = (AtomicUsize::new(0), AtomicUsize::new(0));
