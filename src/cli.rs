@@ -41,8 +41,7 @@ pub enum Command {
     /// Measure this machine
     #[command(subcommand)]
     Bench(bench::BenchCommand),
-    /// Try to break every promise: a crowd, everything that goes wrong, and a judge (test builds only). Faults of PostgreSQL
-    /// and jumps of the clock are tried by tests of their own
+    /// Try to break every promise: a crowd, everything that goes wrong, and a judge (test builds only)
     #[cfg(feature = "torture")]
     Torture(TortureArgs),
     /// Prove the ledger: exit 0, or 3 with what is wrong
@@ -90,6 +89,9 @@ pub struct TortureArgs {
     /// Faults in a round [default: the profile's]
     #[arg(long, value_name = "N")]
     pub faults: Option<u32>,
+    /// A throw-away PostgreSQL behind the ledger, which goes away and comes back: postgres://shop@127.0.0.1:5432/shop
+    #[arg(long, value_name = "URL")]
+    pub postgres: Option<String>,
     /// What decides clients' choices and faults [default: by chance]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,

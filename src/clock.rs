@@ -189,19 +189,19 @@ fn wall_of_the_machine_us() -> i64 {
 }
 
 /// By how much the machine's clock is wrong: it is as right as the machine.
-#[cfg(not(any(test, feature = "torture")))]
+#[cfg(not(feature = "torture"))]
 const fn wrong_by_us() -> i64 {
     0
 }
 
-#[cfg(any(test, feature = "torture"))]
+#[cfg(feature = "torture")]
 pub use self::wrong::{VARIABLE as CLOCK_VARIABLE, set_machine_clock};
 
-#[cfg(any(test, feature = "torture"))]
+#[cfg(feature = "torture")]
 use self::wrong::wrong_by_us;
 
 /// A test build's clock can be set: a file says by how many milliseconds it is wrong.
-#[cfg(any(test, feature = "torture"))]
+#[cfg(feature = "torture")]
 mod wrong {
     use std::path::{Path, PathBuf};
     use std::sync::LazyLock;

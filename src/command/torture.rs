@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use super::{Exit, print};
 use crate::cli::{TortureArgs, TortureProfile};
-use crate::torture::{Rounds, torment};
+use crate::torture::{Line, Rounds, torment};
 
 /// Prints one line when it is over: [`Exit::OK`], or [`Exit::FAILURE`] where a promise was broken.
 ///
@@ -25,6 +25,7 @@ pub(super) fn run(args: &TortureArgs) -> Result<Exit, anyhow::Error> {
         operations: args.operations.unwrap_or(operations),
         faults: args.faults.unwrap_or(faults),
         seed: args.seed.map_or_else(getrandom::u64, Ok).context("this machine has no randomness")?,
+        postgres: args.postgres.as_deref().map(Line::to).transpose().context("the URL of PostgreSQL")?,
         history: args.history.clone(),
         dir: args.data_dir.clone().unwrap_or_else(|| temporary.path().to_owned()),
     };

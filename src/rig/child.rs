@@ -182,7 +182,7 @@ fn serve(
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DOORBUSTER_")) {
         command.env_remove(name);
     }
-    #[cfg(any(test, feature = "torture"))]
+    #[cfg(feature = "torture")]
     command.env(crate::clock::CLOCK_VARIABLE, config.parent().unwrap_or(Path::new(".")));
     command.envs(failpoints.map(|points| (crate::failpoint::VARIABLE, points)));
     let mut process =

@@ -4,6 +4,9 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use super::history::Heard;
+use crate::ids::OrderId;
+use crate::order::OrderState;
 use crate::rig::answer::Answer;
 
 /// Longer than the server takes for anything, a stop by a signal included.
@@ -20,6 +23,28 @@ pub(super) enum Reply {
     Unasked,
     /// Asked, and nothing came back.
     Lost,
+}
+
+impl Reply {
+    /// What it means. A fault of the server's is as good as nothing, but where the contract says that it is a no.
+    pub(super) fn heard(&self, is_replay: bool) -> Heard {
+        match self {
+            Self::Answer { status: 200..300, order, state, .. } => Heard::Yes {
+                order: order.as_deref().and_then(|text| OrderId::parse(text).ok()),
+                state: state.as_deref().and_then(OrderState::of_word),
+                is_replay,
+            },
+            Self::Answer { status, code, .. } => match code.as_deref() {
+                Some("outcome_unknown") | None => Heard::Nothing,
+                Some(code) if *status < 500 || matches!(code, "busy" | "not_stored") => {
+                    Heard::No { code: code.to_owned() }
+                }
+                Some(_) => Heard::Nothing,
+            },
+            Self::Unasked => Heard::No { code: "nobody_there".into() },
+            Self::Lost => Heard::Nothing,
+        }
+    }
 }
 
 /// One client on one connection, which is made when it is needed.

@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::asking::Asking;
 use super::client::{Client, Reply};
 use super::dice::Dice;
-use super::history::{Heard, Operation, Stopwatch, Want};
-use super::{BUYER_HEADER, SALE, SECRET, SKU};
-use crate::clock::{Clock, WallTime};
+use super::history::{Heard, Operation, Stopwatch};
+use super::{SECRET, asking};
+use crate::clock::Clock;
 use crate::ids::OrderId;
-use crate::order::OrderState;
-use crate::orders::signature::{Key, Keys, sign};
+use crate::orders::signature::{Key, Keys};
 
 /// Buyers of whom several clients believe that they are they: their limit is fought for.
 const SHARED_BUYERS: u32 = 8;
@@ -19,8 +19,6 @@ const SHARED_BUYERS: u32 = 8;
 const ATTEMPTS_PERCENT: u32 = 60;
 /// Of a hundred orders that somebody has, so many are remembered to be paid, given back or looked at.
 const MEMORY_ORDERS: usize = 64;
-/// What a unit costs, as the shop is laid out.
-const PRICE_USD: u32 = 129;
 /// Who finds nobody at home knocks again after so long.
 const KNOCK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -94,17 +92,11 @@ impl<'a> Person<'a> {
         let (order, buyer, units) = self.orders[nth].clone();
         match self.dice.roll(10) {
             0..3 => {
-                self.pay(order, units);
+                self.ask(asking::pay((order, units), self.clock.now().wall, &self.keys), false);
                 self.orders.swap_remove(nth);
             }
-            3..5 => {
-                let path = format!("/v1/orders/{order}/cancel");
-                self.ask(Want::Cancel(order), &request("POST", &path, &[(BUYER_HEADER, &buyer)], ""), false);
-            }
-            _ => {
-                let path = format!("/v1/orders/{order}");
-                self.ask(Want::Look(order), &request("GET", &path, &[(BUYER_HEADER, &buyer)], ""), false);
-            }
+            3..5 => _ = self.ask(asking::cancel(order, &buyer), false),
+            _ => _ = self.ask(asking::look(order, &buyer), false),
         }
     }
 
@@ -119,11 +111,7 @@ impl<'a> Person<'a> {
                 shared.map_or_else(|| format!("b-{}-{}", self.number, self.count / 3), |of| format!("all-{of}"));
             (buyer, format!("k-{}-{}", self.number, self.count), 1 + self.dice.roll(2))
         };
-        let path = format!("/v1/sales/{SALE}/items/{SKU}/orders");
-        let headers = [(BUYER_HEADER, buyer.as_str()), ("Idempotency-Key", &key), ("Content-Type", "application/json")];
-        let request = request("POST", &path, &headers, &format!("{{\"quantity\":{units}}}"));
-        let want = Want::Buy { buyer: buyer.clone(), key: key.clone(), units };
-        let heard = self.ask(want, &request, again);
+        let heard = self.ask(asking::buy((&buyer, &key), units), again);
         if let Heard::Yes { order: Some(order), is_replay: false, .. } = heard {
             self.orders.push((order, buyer.clone(), units));
             if self.orders.len() > MEMORY_ORDERS {
@@ -139,18 +127,13 @@ impl<'a> Person<'a> {
         }
     }
 
-    fn pay(&mut self, order: OrderId, units: u32) {
-        let request = payment((order, units), self.clock.now().wall, &self.keys);
-        self.ask(Want::Pay(order), &request, false);
-    }
-
-    fn ask(&mut self, want: Want, request: &[u8], is_replay: bool) -> Heard {
+    fn ask(&mut self, (want, request): Asking, is_replay: bool) -> Heard {
         // Who is in a hurry hangs up in the middle of it.
         let hang_up = self.dice.is_lucky(3).then(|| Duration::from_micros(u64::from(self.dice.roll(600))));
         let begun = self.shared.watch.now();
-        let reply = self.client.ask(request, hang_up);
+        let reply = self.client.ask(&request, hang_up);
         let ended = self.shared.watch.now();
-        let heard = heard(&reply, is_replay);
+        let heard = reply.heard(is_replay);
         let client = self.number + self.lives * 1_000;
         match &reply {
             // Nothing was asked: it is no operation.
@@ -164,48 +147,4 @@ impl<'a> Person<'a> {
         self.operations.push(Operation { client, want, begun, ended, heard: heard.clone() });
         heard
     }
-}
-
-/// What a reply means. A fault of the server's is as good as nothing, but where the contract says that it is a no.
-pub(super) fn heard(reply: &Reply, is_replay: bool) -> Heard {
-    match reply {
-        Reply::Answer { status: 200..300, order, state, .. } => Heard::Yes {
-            order: order.as_deref().and_then(|text| OrderId::parse(text).ok()),
-            state: state.as_deref().and_then(OrderState::of_word),
-            is_replay,
-        },
-        Reply::Answer { status, code, .. } => match code.as_deref() {
-            Some("outcome_unknown") | None => Heard::Nothing,
-            Some(code) if *status < 500 || matches!(code, "busy" | "not_stored") => Heard::No { code: code.to_owned() },
-            Some(_) => Heard::Nothing,
-        },
-        Reply::Unasked => Heard::No { code: "nobody_there".into() },
-        Reply::Lost => Heard::Nothing,
-    }
-}
-
-/// A provider's word that an order is paid, signed.
-pub(super) fn payment((order, units): (OrderId, u32), now: WallTime, keys: &Keys) -> Vec<u8> {
-    let body = format!(
-        "{{\"type\":\"payment.succeeded\",\"timestamp\":\"{now}\",\
-         \"data\":{{\"order\":\"{order}\",\"payment\":\"p-{order}\",\
-         \"amount\":{{\"amount\":\"{}.00\",\"currency\":\"USD\"}}}}}}",
-        units * PRICE_USD
-    );
-    let id = format!("m-{order}-{}", now.micros());
-    let signed = sign(&id, body.as_bytes(), now, keys);
-    let headers = [
-        ("webhook-id", id.as_str()),
-        ("webhook-timestamp", &signed.timestamp),
-        ("webhook-signature", &signed.signature),
-        ("Content-Type", "application/json"),
-    ];
-    request("POST", "/v1/payments", &headers, &body)
-}
-
-/// A request as it goes over the wire.
-pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    let length = if method == "GET" { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    format!("{method} {path} HTTP/1.1\r\nHost: shop\r\n{headers}{length}\r\n{body}").into_bytes()
 }

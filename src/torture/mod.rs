@@ -3,28 +3,40 @@
 //!
 //! First come small windows, in which nothing goes wrong: so few operations that every order of them can be tried
 //! ([`checker::linear`]). A round is one server's life: people buy, pay, give back and look while it is killed, frozen,
-//! stopped, full, reloaded and paused, its clock jumps and its stock changes. Then it is let be, bought out, stopped, and
+//! stopped, full, reloaded and paused, its clock jumps, its stock changes and PostgreSQL goes away. Then it is let be, bought out, stopped, and
 //! judged twice: by what all clients heard ([`checker`]), and by its own log (the audit, with every acknowledged order).
 //!
 //! The same seed makes the same choices of clients and faults. Which answer comes first is the machine's choice: a seed
 //! repeats the plan, not the interleaving. What repeats that too is the simulation of the house.
 
+#[cfg(feature = "torture")]
+mod asking;
 pub mod checker;
 #[cfg(feature = "torture")]
 mod client;
 #[cfg(feature = "torture")]
 mod crowd;
 pub mod dice;
+#[cfg(feature = "torture")]
+mod fault;
 pub mod history;
 #[cfg(feature = "torture")]
+mod line;
+#[cfg(feature = "torture")]
 mod nemesis;
+#[cfg(feature = "torture")]
+mod remains;
 #[cfg(feature = "torture")]
 mod rounds;
 #[cfg(feature = "torture")]
 mod windows;
 
 #[cfg(feature = "torture")]
-pub use rounds::{Fault, RoundTerms, Rounds, Tormented, torment};
+pub use fault::Fault;
+#[cfg(feature = "torture")]
+pub use line::Line;
+#[cfg(feature = "torture")]
+pub use rounds::{RoundTerms, Rounds, Tormented, torment};
 
 /// The one sale.
 #[cfg(feature = "torture")]

@@ -8,11 +8,13 @@ use std::time::Duration;
 use anyhow::Context as _;
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 
+use super::asking::request;
 use super::client::Client;
-use super::crowd::{heard, request};
 use super::dice::Dice;
+use super::fault::Fault;
 use super::history::{CLOCK_WRONG_BY, Heard, Operation, Stopwatch, Want};
-use super::{NO_LIMIT, SALE};
+use super::line::{Line, Mood};
+use super::{NO_LIMIT, SALE, SKU};
 use crate::clock::set_machine_clock;
 use crate::failpoint::Point;
 use crate::rig::child::Child;
@@ -22,89 +24,23 @@ const SHOPKEEPER: u32 = u32::MAX;
 /// Longest that a crowd has peace between two faults.
 const PEACE_MS: (u32, u32) = (50, 500);
 /// Units that come on sale at once.
-const MORE_UNITS: u32 = 40;
+const MORE_UNITS: i32 = 40;
 /// Units that are taken away at once, at most: sometimes there aren't so many.
 const FEWER_UNITS: u32 = 60;
 /// Most by which the clock is set wrong.
 const MAX_WRONG_MS: u32 = CLOCK_WRONG_BY.as_millis() as u32;
 /// Within this the server has looked at its clock again: it does once a millisecond.
 const SEEN_WITHIN: Duration = Duration::from_millis(20);
-/// Passed before the server is ready, or only with a PostgreSQL or a receiver: they have tests of their own.
-const ELSEWHERE: [Point; 5] = [
-    Point::FirstStart,
-    Point::RecoveryMid,
-    Point::PostgresAfterCommitSent,
-    Point::PostgresBeforeCursor,
-    Point::WebhookAfterPostBeforeMark,
-];
-/// What a disk takes that is about to fail.
+/// Passed before the server is ready, or only with a receiver: they have tests of their own.
+const ELSEWHERE: [Point; 3] = [Point::FirstStart, Point::RecoveryMid, Point::WebhookAfterPostBeforeMark];
+/// Passed only on the way to PostgreSQL.
+const ON_THE_WAY: [Point; 2] = [Point::PostgresAfterCommitSent, Point::PostgresBeforeCursor];
+/// At each passing: in front of a commit that is a slow disk.
 const SLOW: &str = "delay(20)";
 /// What `serve` ends with where its disk can't be trusted.
 const DISK_NOT_TRUSTED: i32 = 74;
 /// So often a change is tried that nobody answered.
 const TRIES: u32 = 50;
-
-/// What goes wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Fault {
-    /// The process is gone, at once.
-    Kill,
-    /// The process stands still for a while.
-    Freeze,
-    /// The operator stops it, and starts it again.
-    Stop,
-    /// The disk takes nothing more for a while.
-    DiskFull,
-    /// The configuration is read anew.
-    Reload,
-    /// The same, and it is wrong.
-    BadReload,
-    /// The shopkeeper pauses the sale for a while.
-    Pause,
-    /// More units come on sale.
-    MoreUnits,
-    /// Units are taken away.
-    FewerUnits,
-    /// The wall clock is set.
-    Clock,
-    /// It fails, panics, dawdles or dies between two steps.
-    Failpoint,
-}
-
-impl Fault {
-    /// All of them.
-    pub const ALL: [Self; 11] = [
-        Self::Kill,
-        Self::Freeze,
-        Self::Stop,
-        Self::DiskFull,
-        Self::Reload,
-        Self::BadReload,
-        Self::Pause,
-        Self::MoreUnits,
-        Self::FewerUnits,
-        Self::Clock,
-        Self::Failpoint,
-    ];
-
-    /// For people.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Kill => "kill",
-            Self::Freeze => "freeze",
-            Self::Stop => "stop",
-            Self::DiskFull => "disk full",
-            Self::Reload => "reload",
-            Self::BadReload => "bad reload",
-            Self::Pause => "pause",
-            Self::MoreUnits => "more units",
-            Self::FewerUnits => "fewer units",
-            Self::Clock => "clock",
-            Self::Failpoint => "failpoint",
-        }
-    }
-}
 
 /// The server, and who torments it.
 pub(super) struct Nemesis<'a> {
@@ -113,6 +49,7 @@ pub(super) struct Nemesis<'a> {
     dice: Dice,
     deck: Vec<Fault>,
     has_jumps: bool,
+    line: Option<&'a Line>,
     office: SocketAddr,
     watch: Stopwatch,
     /// What the shopkeeper did meanwhile.
@@ -125,6 +62,7 @@ impl<'a> Nemesis<'a> {
     pub(super) fn new(
         child: &'a mut Child,
         (dir, round): (&'a Path, u32),
+        line: Option<&'a Line>,
         dice: Dice,
         watch: Stopwatch,
     ) -> anyhow::Result<Self> {
@@ -136,6 +74,7 @@ impl<'a> Nemesis<'a> {
             dice,
             deck: Vec::new(),
             has_jumps,
+            line,
             office,
             watch,
             operations: Vec::new(),
@@ -174,14 +113,16 @@ impl<'a> Nemesis<'a> {
             }
             Fault::Failpoint => self.failpoint(),
             Fault::MoreUnits => {
-                self.change_stock(Want::Add(MORE_UNITS), i64::from(MORE_UNITS));
+                self.change_stock(MORE_UNITS);
                 Ok(())
             }
             Fault::FewerUnits => {
                 let units = 1 + self.dice.roll(FEWER_UNITS);
-                self.change_stock(Want::Take(units), -i64::from(units));
+                self.change_stock(-units.cast_signed());
                 Ok(())
             }
+            Fault::PostgresAway => self.break_the_line(Mood::Cut),
+            Fault::PostgresSilent => self.break_the_line(Mood::Held),
             Fault::Clock => {
                 let span = self.dice.roll(2 * MAX_WRONG_MS + 1);
                 self.set_clock(i64::from(span) - i64::from(MAX_WRONG_MS))
@@ -193,7 +134,12 @@ impl<'a> Nemesis<'a> {
     /// as they like, and some rules see less: every other round has a clock that goes right.
     fn draw(&mut self) -> Fault {
         if self.deck.is_empty() {
-            self.deck = Fault::ALL.into_iter().filter(|fault| *fault != Fault::Clock || self.has_jumps).collect();
+            let is_there = |fault: &Fault| match fault {
+                Fault::Clock => self.has_jumps,
+                Fault::PostgresAway | Fault::PostgresSilent => self.line.is_some(),
+                _ => true,
+            };
+            self.deck = Fault::ALL.into_iter().filter(is_there).collect();
         }
         let nth = self.dice.roll(self.deck.len() as u32) as usize;
         self.deck.swap_remove(nth)
@@ -225,7 +171,9 @@ impl<'a> Nemesis<'a> {
 
     /// The server is started so that something happens to it between two steps of its own.
     fn failpoint(&mut self) -> anyhow::Result<()> {
-        let points: Vec<_> = Point::ALL.iter().filter(|point| !ELSEWHERE.contains(point)).collect();
+        let is_met =
+            |point: &&Point| !ELSEWHERE.contains(point) && (self.line.is_some() || !ON_THE_WAY.contains(point));
+        let points: Vec<_> = Point::ALL.iter().filter(is_met).collect();
         let point = points[self.dice.roll(points.len() as u32) as usize];
         let actions: &[&str] = if point.takes_error() {
             &["kill", "panic", "delay(40)", SLOW, "error"]
@@ -235,7 +183,6 @@ impl<'a> Nemesis<'a> {
         let action = actions[self.dice.roll(actions.len() as u32) as usize];
         let passing = 1 + self.dice.roll(150);
         let spec = match action {
-            // Each time: in front of a commit that is a slow disk.
             SLOW => format!("{}={SLOW}", point.name()),
             _ => format!("{}={action}@{passing}", point.name()),
         };
@@ -258,6 +205,14 @@ impl<'a> Nemesis<'a> {
         Ok(())
     }
 
+    fn break_the_line(&mut self, mood: Mood) -> anyhow::Result<()> {
+        let line = self.line.context("there is no PostgreSQL")?;
+        line.set(mood);
+        std::thread::sleep(self.dice.span(50, 1_500));
+        line.set(Mood::Well);
+        Ok(())
+    }
+
     /// The server reads its file with this in the place of the addresses' limit, and after a while as it was.
     fn reload(&mut self, other: &str) -> anyhow::Result<()> {
         let path = self.dir.join("config.toml");
@@ -270,8 +225,10 @@ impl<'a> Nemesis<'a> {
         self.signal(Signal::HUP)
     }
 
-    fn change_stock(&mut self, want: Want, units: i64) {
-        let path = format!("/v1/admin/sales/{SALE}/items/{}/stock", super::SKU);
+    fn change_stock(&mut self, units: i32) {
+        let count = units.unsigned_abs();
+        let want = if units < 0 { Want::Take(count) } else { Want::Add(count) };
+        let path = format!("/v1/admin/sales/{SALE}/items/{SKU}/stock");
         // Once: nobody would know how often it was done.
         self.ask(want, &path, &format!("{{\"add\":{units}}}"));
     }
@@ -312,7 +269,7 @@ impl<'a> Nemesis<'a> {
         let begun = self.watch.now();
         // A connection of its own: the last one may have ended with its server.
         let reply = Client::new(self.office).ask(&request("POST", path, &headers, body), None);
-        let heard = heard(&reply, false);
+        let heard = reply.heard(false);
         let is_yes = matches!(heard, Heard::Yes { .. });
         self.operations.push(Operation { client: SHOPKEEPER, want, begun, ended: self.watch.now(), heard });
         is_yes

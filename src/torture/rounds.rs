@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufWriter, Cursor, Write as _};
+use std::io::{BufWriter, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,22 +12,22 @@ use std::time::Duration;
 use anyhow::Context as _;
 use serde::Serialize;
 
-use super::checker::{Objection, Rule, objections, sharpness};
+use super::asking::{self, Asking};
+use super::checker::{Judgement, Objection, Rule, judge};
 use super::client::{Client, Reply};
-use super::crowd::{Person, Shared, heard, payment, request};
+use super::crowd::{Person, Shared};
 use super::dice::Dice;
-use super::history::{Final, Heard, History, Operation, Stopwatch, Terms, Want};
+use super::fault::Fault;
+use super::history::{Heard, History, Operation, Stopwatch, Terms, Want};
+use super::line::Line;
 use super::nemesis::Nemesis;
+use super::remains::{audited, compared, finals};
 use super::windows;
 use super::{BUYER_HEADER, NO_LIMIT, SALE, SECRET, SKU};
 use crate::clock::Clock;
-use crate::ledger::audit::audit;
-use crate::ledger::orders::{First, OrderFilter, stretches};
-use crate::ledger::read::LedgerReader;
+use crate::order::Ack;
 use crate::orders::signature::{Key, Keys};
 use crate::rig::child::{Child, Layout};
-
-pub use super::nemesis::Fault;
 
 /// People who buy at the same time.
 const PEOPLE: u32 = 16;
@@ -43,7 +43,7 @@ const STOCKS: [u32; 3] = [3, 100, 3_000];
 const LAST_BUYERS: u32 = 20_000;
 
 /// What is to be done.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Rounds {
     /// How many.
     pub rounds: u32,
@@ -55,6 +55,8 @@ pub struct Rounds {
     pub faults: u32,
     /// What decides everything that isn't the machine's choice.
     pub seed: u64,
+    /// A PostgreSQL behind the ledger: in every other pair of rounds buyers wait for it.
+    pub postgres: Option<Line>,
     /// Where histories are written, one behind the other.
     pub history: Option<PathBuf>,
     /// Where the servers' data lies; kept where something was wrong.
@@ -130,8 +132,11 @@ pub fn torment(rounds: &Rounds, mut tell: impl FnMut(u32, &Tormented)) -> anyhow
                 file.write_all(b"\n")?;
             }
         }
-        broken.extend(objections(&history));
+        let Judgement { objections, noes } = judge(&history);
+        broken.extend(objections);
         count(&mut sum, &history, &faults);
+        sum.noes += noes.judged;
+        sum.noes_judged_to_the_unit += noes.to_the_unit;
         sum.violations += broken.len() as u64;
         sum.objections.extend(broken);
         tell(number, &sum);
@@ -157,16 +162,25 @@ fn count(sum: &mut Tormented, history: &History, faults: &[Fault]) {
         .filter_map(|of| if let Heard::Yes { order, .. } = of.heard { order } else { None })
         .collect();
     sum.unknown_that_were_done += history.finals.iter().filter(|last| !told.contains(&last.order)).count() as u64;
-    let (noes, to_the_unit) = sharpness(history);
-    sum.noes += noes;
-    sum.noes_judged_to_the_unit += to_the_unit;
     for fault in faults {
         *sum.faults.entry(fault.word()).or_default() += 1;
     }
 }
 
+/// What there is behind the ledger, as its section says it. Every other pair of rounds waits for it: one of each pair has a
+/// clock that jumps.
+fn behind(line: Option<&Line>, round: u32) -> anyhow::Result<String> {
+    let Some(line) = line else { return Ok(String::new()) };
+    let ack = if (round / 2).is_multiple_of(2) { Ack::Postgres } else { Ack::Disk };
+    let (url, node) = (line.url(), line.node(round)?);
+    Ok(format!(
+        "ack = \"{}\"\n[ledger.postgres]\nurl = \"{url}\"\nnode = \"{node}\"\ntimeout = \"500ms\"\n",
+        ack.word()
+    ))
+}
+
 /// A shop in which nothing is in a crowd's way but its own number.
-pub(super) fn layout(terms: Terms) -> Layout {
+pub(super) fn layout(terms: Terms, ledger: &str) -> Layout {
     Layout {
         sale: SALE,
         sku: SKU,
@@ -176,7 +190,7 @@ pub(super) fn layout(terms: Terms) -> Layout {
         hold: Some(terms.hold),
         server: String::new(),
         sections: format!(
-            "[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
+            "{ledger}[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
              [access]\n{NO_LIMIT}\nbuyer = {{ rate = 0, burst = 0 }}\n\
              [orders]\nrestart_grace = \"0s\"\ncool_down = \"0s\"\n[payments]\nsecret = \"{SECRET}\"\n"
         ),
@@ -187,7 +201,7 @@ type Played = (History, Vec<Fault>, Vec<Objection>);
 
 fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played> {
     let terms = Terms { stock: round.stock, limit_per_buyer: LIMIT, hold: HOLD };
-    let mut child = Child::start(dir, &layout(terms))?;
+    let mut child = Child::start(dir, &layout(terms, &behind(rounds.postgres.as_ref(), round.number)?))?;
     let watch = Stopwatch::start();
     let dice = |number: u32| Dice::new(rounds.seed, u64::from(round.number) << 32 | u64::from(number));
     let shared = Shared {
@@ -196,7 +210,7 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
         budget: AtomicU64::new(rounds.operations),
         has_peace: AtomicBool::new(false),
     };
-    let mut nemesis = Nemesis::new(&mut child, (dir, round.number), dice(PEOPLE + 1), watch)?;
+    let mut nemesis = Nemesis::new(&mut child, (dir, round.number), rounds.postgres.as_ref(), dice(PEOPLE + 1), watch)?;
     let mut operations = Vec::new();
     thread::scope(|scope| {
         let people: Vec<_> = (0..PEOPLE)
@@ -220,9 +234,12 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     let faults = std::mem::take(&mut nemesis.faults);
     thread::sleep(HOLD + NOTICED_WITHIN);
     let was_bought_out = buy_out(child.shop()?, watch, &mut operations)?;
+    // As long as the server ships, what PostgreSQL lacks is waited for.
+    let difference = rounds.postgres.as_ref().map(|line| compared(dir, line, round.number)).transpose()?.flatten();
     child.stop()?;
     operations.sort_by_key(|operation| operation.begun);
     let mut broken = audited(dir, &operations)?;
+    broken.extend(difference);
     if !was_bought_out {
         broken.push(Objection { rule: Rule::Exactness, what: format!("{LAST_BUYERS} more buyers didn't buy it out") });
     }
@@ -232,56 +249,22 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
 /// Buyers who have nothing come one after the other and pay at once, until one is told that all is gone.
 fn buy_out(shop: SocketAddr, watch: Stopwatch, operations: &mut Vec<Operation>) -> anyhow::Result<bool> {
     let (mut client, keys, clock) = (Client::new(shop), Keys::new(Key::parse(SECRET)?, None), Clock::system());
-    let path = format!("/v1/sales/{SALE}/items/{SKU}/orders");
-    let mut ask = |want: Want, bytes: &[u8]| {
+    let mut ask = |(want, request): Asking| {
         let begun = watch.now();
-        let reply = client.ask(bytes, None);
+        let reply = client.ask(&request, None);
         anyhow::ensure!(reply != Reply::Unasked, "the server is gone at the end");
-        let heard = heard(&reply, false);
+        let heard = reply.heard(false);
         operations.push(Operation { client: PEOPLE, want, begun, ended: watch.now(), heard: heard.clone() });
         Ok(heard)
     };
     for number in 0..LAST_BUYERS {
-        let (buyer, key) = (format!("last-{number}"), "k".to_owned());
-        let attempt = request("POST", &path, &[(BUYER_HEADER, &buyer), ("Idempotency-Key", &key)], "");
-        match ask(Want::Buy { buyer, key, units: 1 }, &attempt)? {
+        match ask(asking::buy((&format!("last-{number}"), "k"), 1))? {
             Heard::Yes { order: Some(order), .. } => {
-                ask(Want::Pay(order), &payment((order, 1), clock.now().wall, &keys))?;
+                ask(asking::pay((order, 1), clock.now().wall, &keys))?;
             }
             Heard::No { code } if code == "sold_out" => return Ok(true),
             _ => {}
         }
     }
     Ok(false)
-}
-
-/// The ledger's own proof, with every order that somebody was told of.
-fn audited(dir: &Path, operations: &[Operation]) -> anyhow::Result<Vec<Objection>> {
-    let mut acks = String::new();
-    for operation in operations {
-        if let (Want::Buy { .. }, Heard::Yes { order: Some(order), .. }) = (&operation.want, &operation.heard) {
-            acks.push_str(&format!("{order}\n"));
-        }
-    }
-    let report = audit(&LedgerReader::open(&Child::data(dir))?, Some(Cursor::new(acks)))?;
-    let violations = report.violations().iter();
-    Ok(violations.map(|of| Objection { rule: Rule::Audit, what: format!("{of:?}") }).collect())
-}
-
-fn finals(dir: &Path) -> anyhow::Result<Vec<Final>> {
-    let reader = LedgerReader::open(&Child::data(dir))?;
-    let head = reader.head()?;
-    let mut finals = Vec::new();
-    for stretch in stretches(1, head.seq, First::Oldest) {
-        for order in reader.orders(&OrderFilter::default(), stretch, First::Oldest, u32::MAX)? {
-            finals.push(Final {
-                order: order.id,
-                buyer: order.buyer.as_str().into(),
-                key: order.key.map_or_else(String::new, |key| key.as_str().into()),
-                units: order.quantity.units(),
-                state: order.state,
-            });
-        }
-    }
-    Ok(finals)
 }

@@ -7,14 +7,13 @@ use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
 
+use super::asking::{self, Asking};
 use super::checker::linear::is_linearizable;
 use super::checker::{Objection, Rule};
 use super::client::{Client, Reply};
-use super::crowd::{heard, request};
 use super::dice::Dice;
-use super::history::{Heard, Operation, Stopwatch, Terms, Want};
+use super::history::{Heard, Operation, Stopwatch, Terms};
 use super::rounds::layout;
-use super::{BUYER_HEADER, SALE, SKU};
 use crate::ids::OrderId;
 use crate::rig::child::Child;
 
@@ -45,14 +44,8 @@ impl Person {
     fn step(&mut self, watch: Stopwatch, window: u32) {
         let known = self.dice.roll(self.orders.len() as u32) as usize;
         match (self.dice.roll(10), self.orders.get(known).cloned()) {
-            (0..3, Some((order, buyer))) => {
-                let path = format!("/v1/orders/{order}/cancel");
-                self.ask(watch, Want::Cancel(order), &request("POST", &path, &[(BUYER_HEADER, &buyer)], ""));
-            }
-            (3..5, Some((order, buyer))) => {
-                let path = format!("/v1/orders/{order}");
-                self.ask(watch, Want::Look(order), &request("GET", &path, &[(BUYER_HEADER, &buyer)], ""));
-            }
+            (0..3, Some((order, buyer))) => _ = self.ask(watch, asking::cancel(order, &buyer)),
+            (3..5, Some((order, buyer))) => _ = self.ask(watch, asking::look(order, &buyer)),
             _ => self.attempt(watch, window),
         }
     }
@@ -61,20 +54,16 @@ impl Person {
         let (name, key) = (self.dice.roll(BUYERS), self.dice.roll(2));
         // A key is always asked for the same.
         let (buyer, units) = (format!("w{window}-b{name}"), 1 + key);
-        let path = format!("/v1/sales/{SALE}/items/{SKU}/orders");
         let key = format!("k{key}");
-        let headers = [(BUYER_HEADER, buyer.as_str()), ("Idempotency-Key", &key), ("Content-Type", "application/json")];
-        let bytes = request("POST", &path, &headers, &format!("{{\"quantity\":{units}}}"));
-        let want = Want::Buy { buyer: buyer.clone(), key: key.clone(), units };
-        if let Heard::Yes { order: Some(order), .. } = self.ask(watch, want, &bytes) {
+        if let Heard::Yes { order: Some(order), .. } = self.ask(watch, asking::buy((&buyer, &key), units)) {
             self.orders.push((order, buyer));
         }
     }
 
-    fn ask(&mut self, watch: Stopwatch, want: Want, bytes: &[u8]) -> Heard {
+    fn ask(&mut self, watch: Stopwatch, (want, request): Asking) -> Heard {
         let begun = watch.now();
-        let reply = self.client.ask(bytes, None);
-        let heard = if reply == Reply::Unasked { Heard::Nothing } else { heard(&reply, false) };
+        let reply = self.client.ask(&request, None);
+        let heard = if reply == Reply::Unasked { Heard::Nothing } else { reply.heard(false) };
         let client = self.number;
         self.operations.push(Operation { client, want, begun, ended: watch.now(), heard: heard.clone() });
         heard
@@ -83,9 +72,9 @@ impl Person {
     /// Gives back all that it knows of, so that the next window finds the shelf full.
     fn tidy_up(&mut self) -> bool {
         self.orders.drain(..).all(|(order, buyer)| {
-            let path = format!("/v1/orders/{order}/cancel");
-            let reply = self.client.ask(&request("POST", &path, &[(BUYER_HEADER, &buyer)], ""), None);
-            match heard(&reply, false) {
+            let (_, request) = asking::cancel(order, &buyer);
+            let reply = self.client.ask(&request, None);
+            match reply.heard(false) {
                 Heard::Yes { .. } => true,
                 // Somebody else of the same name, or it itself, has done it already.
                 Heard::No { code } => code == "order_not_held",
@@ -100,7 +89,7 @@ impl Person {
 /// # Errors
 /// Where the shop can't be opened or closed, or doesn't take back what is given back.
 pub(super) fn play(dir: &Path, windows: u32, seed: u64) -> anyhow::Result<Option<Objection>> {
-    let mut child = Child::start(dir, &layout(TERMS))?;
+    let mut child = Child::start(dir, &layout(TERMS, ""))?;
     let (shop, watch) = (child.shop()?, Stopwatch::start());
     let mut people: Vec<_> = (0..PEOPLE).map(|nth| Person::new(shop, nth, Dice::new(seed, u64::from(nth)))).collect();
     for window in 0..windows {

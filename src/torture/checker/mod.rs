@@ -62,6 +62,9 @@ pub enum Rule {
     /// The ledger's own proof.
     #[serde(rename = "audit")]
     Audit,
+    /// What is behind the ledger has what the ledger has.
+    #[serde(rename = "postgres")]
+    Postgres,
 }
 
 /// A rule that was broken.
@@ -123,8 +126,6 @@ impl<'a> Case<'a> {
         }
         for last in &history.finals {
             case.orders.entry(last.order).or_default().last = Some(last);
-        }
-        for last in &history.finals {
             case.at_last.insert((&last.buyer, &last.key), last.order);
         }
         case
@@ -148,31 +149,40 @@ impl<'a> Case<'a> {
     }
 }
 
-/// How many noes the fifth rule looked at, and how many of them so sharply that one unit more that was free would have been
-/// seen: of the others somebody's unit was still undecided meanwhile.
-#[must_use]
-pub fn sharpness(history: &History) -> (u64, u64) {
-    let case = Case::of(history);
-    let frees: Vec<i64> = units::certainly_free_for(&case).map(|(_, free)| free).collect();
-    (frees.len() as u64, frees.iter().filter(|free| **free >= 0).count() as u64)
+/// Noes for want of units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Noes {
+    /// All that the fifth rule looked at.
+    pub judged: u64,
+    /// Those of them that one more free unit would have shown to be wrong; of the others somebody's unit was undecided.
+    pub to_the_unit: u64,
 }
 
-/// Everything that is wrong with a history; nothing where every promise was kept.
+/// What comes of a history.
+#[derive(Debug)]
+pub struct Judgement {
+    /// Everything that is wrong with it; nothing where every promise was kept.
+    pub objections: Vec<Objection>,
+    /// How sharply its noes were looked at.
+    pub noes: Noes,
+}
+
+/// Looks at a history by every rule.
 #[must_use]
-pub fn objections(history: &History) -> Vec<Objection> {
+pub fn judge(history: &History) -> Judgement {
     let case = Case::of(history);
-    let mut found = Vec::new();
-    let mut object = |rule, what: String| found.push(Objection { rule, what });
+    let mut objections = Vec::new();
+    let mut object = |rule, what: String| objections.push(Objection { rule, what });
     units::oversold(&case, &mut object);
     agreement::durability(&case, &mut object);
     agreement::idempotency(&case, &mut object);
     units::limit(&case, &mut object);
-    units::false_no(&case, &mut object);
+    let noes = units::false_no(&case, &mut object);
     agreement::window(&case, &mut object);
     order_by_order::agreement(&case, &mut object);
     order_by_order::session(&case, &mut object);
     units::exactness(&case, &mut object);
     agreement::unknown(&case, &mut object);
-    found.sort_by_key(|objection| objection.rule);
-    found
+    objections.sort_by_key(|objection| objection.rule);
+    Judgement { objections, noes }
 }

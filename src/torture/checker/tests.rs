@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::{Rule, objections, sharpness};
+use super::{Noes, Rule, judge};
 use crate::ids::OrderId;
 use crate::order::OrderState::{self, Cancelled, Confirmed, Expired, Held};
 use crate::torture::history::{Final, Heard, History, Operation, Terms, Want};
@@ -43,7 +43,7 @@ fn last(number: u8, buyer: &str, key: &str, units: u32, state: OrderState) -> Fi
 fn broken(stock: u32, operations: Vec<Operation>, finals: Vec<Final>) -> Vec<Rule> {
     let terms = Terms { stock, limit_per_buyer: 2, hold: ms(HOLD_MS) };
     let history = History { terms, operations, finals, was_bought_out: false };
-    objections(&history).into_iter().map(|objection| objection.rule).collect()
+    judge(&history).objections.into_iter().map(|objection| objection.rule).collect()
 }
 
 #[test]
@@ -133,7 +133,8 @@ fn a_no_is_judged_to_the_unit_where_nobody_else_was_undecided() {
     let finals = vec![last(1, "a", "k", 1, Held)];
     let other = operation(buy("c", "k", 1), (35, 60), no("sold_out"));
     let operations = vec![won, sold_out((20, 30)), other, sold_out((40, 50))];
-    assert_eq!(sharpness(&History { terms, operations, finals, was_bought_out: false }), (3, 1));
+    let noes = judge(&History { terms, operations, finals, was_bought_out: false }).noes;
+    assert_eq!(noes, Noes { judged: 3, to_the_unit: 1 });
 }
 
 #[test]
@@ -242,7 +243,7 @@ fn enough_buyers_leave_nothing() {
         finals: vec![last(1, "a", "k", 1, Held)],
         was_bought_out: true,
     };
-    let rules = |history: &History| objections(history).into_iter().map(|of| of.rule).collect::<Vec<_>>();
+    let rules = |history: &History| judge(history).objections.into_iter().map(|of| of.rule).collect::<Vec<_>>();
     assert_eq!(rules(&history), [Rule::FalseNo, Rule::Exactness]);
     history.terms.stock = 1;
     assert_eq!(rules(&history), []);
@@ -312,7 +313,7 @@ proptest! {
         stock in 1_u32..20,
     ) {
         let history = honest(steps, stock);
-        prop_assert_eq!(objections(&history), vec![]);
+        prop_assert_eq!(judge(&history).objections, vec![]);
     }
 
     #[test]
@@ -327,6 +328,6 @@ proptest! {
         }).collect();
         prop_assume!(!told.is_empty());
         history.finals.retain(|last| last.order != told[which % told.len()]);
-        prop_assert!(objections(&history).iter().any(|objection| objection.rule == Rule::Durability));
+        prop_assert!(judge(&history).objections.iter().any(|objection| objection.rule == Rule::Durability));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::{Case, Dossier, Rule};
+use super::{Case, Dossier, Noes, Rule};
 use crate::order::OrderState;
 use crate::torture::history::{Heard, Moment, Operation, Want};
 
@@ -100,9 +100,12 @@ pub(super) fn limit(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
     }
 }
 
-/// H5.
-pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+/// H5; and how many noes it looked at, how sharply.
+pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) -> Noes {
+    let mut noes = Noes::default();
     for (operation, free) in certainly_free_for(case) {
+        noes.judged += 1;
+        noes.to_the_unit += u64::from(free >= 0);
         let Want::Buy { units, buyer, .. } = &operation.want else { continue };
         if free >= i64::from(*units) {
             let code = operation.code().unwrap_or_default();
@@ -112,12 +115,13 @@ pub(super) fn false_no(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
             );
         }
     }
+    noes
 }
 
 /// The attempts that were told that nothing is left, and how many units were certainly free all the time meanwhile; negative
 /// where more may have been taken than there are. What may have been taken at a moment: whatever was asked for by then and
 /// has not certainly failed, or come back.
-pub(super) fn certainly_free_for<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, i64)> {
+fn certainly_free_for<'a>(case: &Case<'a>) -> impl Iterator<Item = (&'a Operation, i64)> {
     let mut taken: Steps = Vec::new();
     for operation in &case.history.operations {
         match (&operation.want, &operation.heard) {
@@ -200,17 +204,23 @@ pub(super) fn exactness(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) 
     if !case.history.was_bought_out {
         return;
     }
-    let sum = |counts: &dyn Fn(&Operation) -> bool, of: &dyn Fn(&Want) -> Option<u32>| -> i64 {
-        let operations = case.history.operations.iter().filter(|operation| counts(operation));
-        operations.filter_map(|operation| of(&operation.want)).map(i64::from).sum()
-    };
-    let added = |want: &Want| if let Want::Add(units) = want { Some(*units) } else { None };
-    let taken = |want: &Want| if let Want::Take(units) = want { Some(*units) } else { None };
-    let stock = i64::from(case.history.terms.stock) + sum(&Operation::is_yes, &added) - sum(&Operation::is_yes, &taken);
-    let (least, most) = (stock - sum(&Operation::is_unknown, &taken), stock + sum(&Operation::is_unknown, &added));
+    let stock = i64::from(case.history.terms.stock);
+    let (mut least, mut most) = (stock, stock);
+    for operation in &case.history.operations {
+        let units = match operation.want {
+            Want::Add(units) => i64::from(units),
+            Want::Take(units) => -i64::from(units),
+            _ => continue,
+        };
+        match operation.heard {
+            Heard::Yes { .. } => (least, most) = (least + units, most + units),
+            Heard::Nothing => (least, most) = (least + units.min(0), most + units.max(0)),
+            Heard::No { .. } => {}
+        }
+    }
     let live = case.history.finals.iter().filter(|last| last.state.is_live());
     let live: i64 = live.map(|last| i64::from(last.units)).sum();
     if !(least..=most).contains(&live) {
-        object(Rule::Exactness, format!("{live} units are sold of {stock}, though more were wanted"));
+        object(Rule::Exactness, format!("{live} units are sold of {least} to {most}, though more were wanted"));
     }
 }
