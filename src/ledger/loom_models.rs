@@ -8,7 +8,7 @@ use loom::thread;
 
 use super::abroad::{Abroad, Waiting};
 use super::places::{Places, Rest};
-use super::queue::Haste;
+use super::queue::{Haste, Slot};
 use super::receipt::{DeskId, Outbox, Promise, Receipt};
 use crate::clock::MonoTime;
 use crate::order::Stored;
@@ -26,13 +26,12 @@ fn loom_two_attempts_never_share_the_last_place() {
         let inside = Arc::new(AtomicU32::new(0));
         let attempt = |places: Arc<Places>, inside: Arc<AtomicU32>| {
             move || {
-                let won = places.reserve().is_ok();
-                if won {
+                let slot = Slot::reserve(&places);
+                if slot.is_ok() {
                     assert_eq!(inside.fetch_add(1, Ordering::AcqRel), 0, "two hold one place");
                     inside.fetch_sub(1, Ordering::AcqRel);
-                    places.give_back();
                 }
-                won
+                slot.is_ok()
             }
         };
         let other = thread::spawn(attempt(Arc::clone(&places), Arc::clone(&inside)));
@@ -83,16 +82,14 @@ fn closing(fills: bool) {
         let places = Arc::new(Places::new(1));
         let producer = {
             let places = Arc::clone(&places);
-            thread::spawn(move || match places.reserve() {
-                Ok(()) if fills => {
+            thread::spawn(move || match Slot::reserve(&places) {
+                Ok(slot) if fills => {
+                    slot.spend();
                     places.filled(Haste::Urgent, NEVER_ENOUGH);
                     1
                 }
-                Ok(()) => {
-                    places.give_back();
-                    0
-                }
-                Err(_) => 0,
+                // Whoever has a place and leaves gives it back.
+                Ok(_) | Err(_) => 0,
             })
         };
         let closer = {
