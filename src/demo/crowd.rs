@@ -40,6 +40,8 @@ const TRIES_MAX: u32 = 3;
 const PASS_TTL: Duration = Duration::from_secs(24 * 3600);
 /// So many people in a thousand don't wait for the bell.
 const EARLY_PER_MILLE: u32 = 20;
+/// What a refusal says where no unit is held or underway: this no is for good.
+const NOTHING_RETURNS: &[u8] = br#""held_may_return":false"#;
 
 /// What the crowd was told, so far.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -59,6 +61,7 @@ pub(super) struct Told {
     refused: [AtomicU64; Layer::ALL.len()],
     won: AtomicU64,
     unheard: AtomicU64,
+    is_sold_out: AtomicBool,
     is_over: AtomicBool,
     news: Notify,
 }
@@ -76,12 +79,31 @@ impl Told {
         }
     }
 
-    /// Until so many have won, or nobody comes any more.
+    /// Whether somebody was told that nothing is left, and that nothing comes back. Who has won is no sign of that: a bot
+    /// whose answer the crash swallowed has no key under which he could ask for it again.
+    pub(super) fn is_sold_out(&self) -> bool {
+        self.is_sold_out.load(Ordering::Relaxed)
+    }
+
+    /// Until so many have won, or all is sold, or nobody comes any more.
     pub(super) async fn reached(&self, won: u32) {
-        while self.won.load(Ordering::Relaxed) < u64::from(won) && !self.is_over.load(Ordering::Relaxed) {
+        let is_over = || self.is_sold_out() || self.is_over.load(Ordering::Relaxed);
+        while self.won.load(Ordering::Relaxed) < u64::from(won) && !is_over() {
             // One that comes between the look and the wait is seen at the next one.
             let _ = tokio::time::timeout(AGAIN, self.news.notified()).await;
         }
+    }
+
+    /// Counts an answer, and says what it means.
+    pub(super) fn hear(&self, answer: &Answer<'_>) -> Heard {
+        self.attempts.fetch_add(1, Ordering::Relaxed);
+        if let Some(layer) = answer.text("layer") {
+            self.refused(layer);
+        }
+        if answer.text("code") == Some("sold_out") && contains(answer.body, NOTHING_RETURNS) {
+            self.is_sold_out.store(true, Ordering::Relaxed);
+        }
+        understood(answer)
     }
 
     fn refused(&self, layer: &str) {
@@ -94,7 +116,7 @@ impl Told {
 
 /// What an answer means to a buyer.
 #[derive(Debug, PartialEq, Eq)]
-enum Heard {
+pub(super) enum Heard {
     Won(OrderId),
     /// That is that.
     No,
@@ -206,14 +228,7 @@ impl Crowd {
         let request = format!(
             "POST /v1/sales/{SALE}/items/{SKU}/orders HTTP/1.1\r\nHost: demo\r\n{headers}Content-Length: 0\r\n\r\n"
         );
-        let listen = |answer: &Answer<'_>| {
-            self.told.attempts.fetch_add(1, Ordering::Relaxed);
-            if let Some(layer) = answer.text("layer") {
-                self.told.refused(layer);
-            }
-            understood(answer)
-        };
-        let heard = wire.ask(&request, listen).await.ok();
+        let heard = wire.ask(&request, |answer| self.told.hear(answer)).await.ok();
         if heard.is_none() {
             self.told.unheard.fetch_add(1, Ordering::Relaxed);
         }
@@ -251,6 +266,10 @@ fn buyer(person: u32) -> String {
 fn arrival(person: u32, last: Duration) -> Duration {
     let even = (f64::from(person) * 0.618_033_988_749_894_9).fract();
     last.mul_f64(even.powi(3))
+}
+
+fn contains(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
 }
 
 fn understood(answer: &Answer<'_>) -> Heard {

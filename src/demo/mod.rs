@@ -139,7 +139,7 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
         downtime.elapsed().as_millis()
     ));
     stage.during(told, told.reached(terms.stock)).await;
-    stage.say(match told.counts().won >= u64::from(terms.stock) {
+    stage.say(match told.is_sold_out() || told.counts().won >= u64::from(terms.stock) {
         true => "Sold out. From here on, no is all that there is to say",
         false => "Whoever wanted one has one",
     });
@@ -171,10 +171,10 @@ fn tell(stage: &mut Stage, verdict: &Verdict, told: &Told) {
     ));
     stage.say(&format!("  {}: {duplicates} sold twice", is_kept(*duplicates == 0)));
     stage.say(&format!("  {}: {undersold} left over that somebody wanted", is_kept(*undersold == 0)));
-    let share = 100.0 * counts.won as f64 / (counts.attempts.max(1)) as f64;
+    let share = 100.0 * audit.orders as f64 / (counts.attempts.max(1)) as f64;
     stage.say(&format!(
         "{} attempts, {} of them reached the database: {share:.3} %",
         grouped(counts.attempts),
-        counts.won
+        audit.orders
     ));
 }

@@ -1,6 +1,7 @@
-use super::crowd::Counts;
+use super::crowd::{Counts, Told};
 use super::picture::{funnel, line};
 use crate::funnel::Layer;
+use crate::rig::answer::Answer;
 
 fn counts() -> Counts {
     let refused = Layer::ALL.into_iter().zip([0, 40, 500, 10, 350, 0]).collect();
@@ -20,4 +21,20 @@ fn the_funnel_shows_every_floor_and_only_a_door_that_refused() {
 fn a_line_says_the_same_in_a_pipe() {
     let expected = "1,000 attempts · client 40 · access 500 · sale 10 · stock 350 · won 100 · unheard 3";
     assert_eq!(line(&counts()), expected);
+}
+
+fn hear(told: &Told, body: &str) {
+    told.hear(&Answer { status: 409, body: body.as_bytes(), len: body.len(), is_last: false });
+}
+
+#[test]
+fn all_is_sold_once_the_shop_says_that_nothing_returns_although_a_winner_may_not_have_heard() {
+    let told = Told::default();
+    hear(&told, r#"{"layer":"stock","code":"sold_out","held_may_return":true}"#);
+    assert!(!told.is_sold_out(), "a unit is underway, and a crash brings it back");
+    hear(&told, r#"{"layer":"stock","code":"limit_reached","held_may_return":false}"#);
+    assert!(!told.is_sold_out());
+    hear(&told, r#"{"layer":"stock","code":"sold_out","held_may_return":false}"#);
+    assert!(told.is_sold_out());
+    assert_eq!(told.counts().won, 0);
 }

@@ -14,7 +14,11 @@ fn the_show_has_a_crowd_a_crash_and_a_verdict_and_leaves_nothing_behind() {
         assert!(told.contains(moment), "no {moment:?} in {told}");
     }
     assert_eq!(told.matches("kept: ").count(), 4, "{told}");
-    assert!(told.contains("20 orders in the ledger") && told.contains("each of 20 acknowledged orders"), "{told}");
+    assert!(told.contains("20 orders in the ledger"), "{told}");
+    let (before, _) = told.split_once(" acknowledged orders is there").expect(&told);
+    let (_, acknowledged) = before.rsplit_once("each of ").expect(&told);
+    // The crash swallows answers, and a bot has no key under which to ask once more.
+    assert!((10..=20).contains(&acknowledged.parse::<u32>().expect(&told)), "{told}");
     assert!(!told.contains('\x1b'), "a pipe is no terminal: {told}");
     assert_eq!(std::fs::read_dir(home.path()).expect("the directory").count(), 0);
 }
