@@ -36,8 +36,9 @@ const SPREAD_MS: usize = 25;
 /// Frames that go out in a second at most while nothing has changed but numbers: each costs the server 5 µs, so these are a
 /// fiftieth of a core. Two thousand listeners are told twice a second, ten thousand every two or three.
 const FRAMES_PER_S_MAX: u32 = 4_000;
-/// How often a silent stream says that it is there: proxies cut streams that are silent for a minute or so.
-const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How often a stream says the same again while nothing changes: proxies cut streams that are silent for a minute or so, and
+/// who was refused the last unit, which came back before he could be told that it was gone, hears that it is there.
+const SAME_AGAIN_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Marks an answer that only its listener ends.
 #[derive(Debug, Clone, Copy)]
@@ -69,10 +70,8 @@ struct Listener {
 impl Listener {
     /// What it is told next; nothing once the house closes.
     async fn next(&mut self) -> Option<Bytes> {
-        match tokio::time::timeout(PING_INTERVAL, self.frames.changed()).await {
-            Ok(Ok(())) => {}
-            Err(_) => return Some(Bytes::from_static(b": still here\n\n")),
-            Ok(Err(_)) => return None,
+        if let Ok(Err(_)) = tokio::time::timeout(SAME_AGAIN_INTERVAL, self.frames.changed()).await {
+            return None;
         }
         if !self.after.is_zero() {
             tokio::time::sleep(self.after).await;
@@ -265,6 +264,17 @@ mod tests {
         for listeners in [1, 10_000, usize::MAX] {
             assert_eq!(round(listeners, true), FRAME_INTERVAL, "{listeners}");
             assert!(until_next_cohort(listeners, false) <= FRAME_INTERVAL / 2, "{listeners}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_listens_while_nothing_changes_hears_the_same_again() {
+        let streams = Streams::default();
+        let mut listener = streams.listen(SALE, "first".into());
+        let began = tokio::time::Instant::now();
+        for again in 0..3 {
+            assert_eq!(listener.next().await, Some("first".into()));
+            assert_eq!(began.elapsed().as_secs(), again * SAME_AGAIN_INTERVAL.as_secs());
         }
     }
 

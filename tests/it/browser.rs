@@ -108,6 +108,14 @@ async fn every_other_end_has_words_of_its_own() {
     browser.fits_everybody("paused").await;
     shop.turn(SALE, "resume");
     browser.until_door("live").await;
+    // An answer that was underway for longer, or that a CDN had kept: the stream has said more since.
+    let old = json!({
+        "title": "Launch", "phase": "paused", "server_time": "2026-01-01T00:00:00Z", "limit_per_buyer": 1,
+        "items": [{ "sku": "unit", "title": "Renamed", "remaining": 0, "held_may_return": true }],
+    });
+    let seen = browser.value(&format!("(takeSale({old}), [state.sale.phase, itemOf('unit')])")).await;
+    assert_eq!(seen[0], "live", "{seen:#}");
+    assert_eq!((&seen[1]["remaining"], &seen[1]["title"]), (&json!(1), &json!("Renamed")), "{seen:#}");
     browser.press().await;
     browser.until_text("It’s yours, for now").await;
     // Given back: asked twice, and then for sale again.

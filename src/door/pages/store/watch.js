@@ -9,6 +9,10 @@ const POLLS_PER_TRY = 20;
 // Schedules change seldom, and aren't in the stream.
 const REFRESH_MS = 60000;
 
+// Whether the stream speaks. Then it alone says what changes from one moment to the next: an answer may have been underway,
+// or kept by a CDN, while the stream went on.
+let isTold = false;
+
 function setLink(link) {
   if (state.link === link) return;
   state.link = link;
@@ -20,13 +24,14 @@ function takeSale(view) {
   const former = state.sale;
   state.sale = {
     title: view.title,
-    phase: view.phase,
+    phase: isTold ? former.phase : view.phase,
     opens: instant(view.opens_at),
     closes: instant(view.closes_at),
     limit: view.limit_per_buyer,
     items: [],
   };
-  takeItems(view.items, former ? former.items : []);
+  const items = former ? former.items : [];
+  takeItems(isTold ? asTold(view.items, items) : view.items, items);
   if (!itemOf(state.sku)) state.sku = (state.sale.items.find((item) => item.remaining !== 0) || state.sale.items[0] || {}).sku;
 }
 
@@ -39,6 +44,14 @@ function takeItems(views, former) {
     }
     const mayReturn = view.remaining === 0 ? view.held_may_return : undefined;
     return { ...known, ...view, mayReturn };
+  });
+}
+
+// A view of the sale, but what the stream tells is as it told it.
+function asTold(views, former) {
+  return views.map((view) => {
+    const known = former.find((item) => item.sku === view.sku);
+    return known ? { ...view, remaining: known.remaining, held_may_return: known.mayReturn } : view;
   });
 }
 
@@ -73,6 +86,7 @@ function listen() {
     const stream = new EventSource(inSale('/events'));
     let heard = false;
     const end = () => {
+      isTold = false;
       stream.close();
       clearTimeout(timer);
       document.removeEventListener('visibilitychange', end);
@@ -82,6 +96,7 @@ function listen() {
     const timer = setTimeout(end, FIRST_FRAME_MS);
     stream.addEventListener('sale', ({ data }) => {
       heard = true;
+      isTold = true;
       clearTimeout(timer);
       setLink('live');
       takePulse(JSON.parse(data));
