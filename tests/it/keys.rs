@@ -20,8 +20,9 @@ const TABLE_KEYS: usize = 65_536;
 /// People who stay within their rate.
 const HONEST: u64 = 100;
 
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").expect("Linux says how large we are");
+/// How much memory a process has, by its number or `self`.
+pub(crate) fn resident_bytes(process: &str) -> u64 {
+    let statm = std::fs::read_to_string(format!("/proc/{process}/statm")).expect("Linux says how large it is");
     let pages: u64 = statm.split(' ').nth(1).and_then(|pages| pages.parse().ok()).expect("a number of pages");
     pages * 4096
 }
@@ -57,7 +58,7 @@ fn memory_stays_flat_however_many_buyers_come_and_the_honest_are_served() {
 /// Lets strangers through, and the honest among them; `ask` whether somebody is let in.
 fn stays_flat(what: &str, access: &Access, ask: impl Fn(u64, MonoTime) -> bool) {
     let keys: u64 = std::env::var("DOORBUSTER_TEST_KEYS").map_or(200_000, |keys| keys.parse().expect("a number"));
-    let before = resident_bytes();
+    let before = resident_bytes("self");
     let (mut most, mut asked, mut refused) = (before, 0_u32, 0_u32);
     for number in 0..keys {
         // 100,000 strangers a second, none of whom comes twice.
@@ -69,10 +70,10 @@ fn stays_flat(what: &str, access: &Access, ask: impl Fn(u64, MonoTime) -> bool) 
             refused += u32::from(!ask(number / 2_000 % HONEST, now));
         }
         if number % 1_000_000 == 0 {
-            most = most.max(resident_bytes());
+            most = most.max(resident_bytes("self"));
         }
     }
-    most = most.max(resident_bytes());
+    most = most.max(resident_bytes("self"));
     let grown = most - before;
     eprintln!(
         "{keys} {what}: {} KiB more, {} gave way, {refused} of {asked} honest refused",

@@ -1,4 +1,6 @@
 //! Clients that keep the shop waiting, leave half-way or bring too many of their kind.
+//!
+//! `DOORBUSTER_TEST_CONNECTIONS=19000` opens so many at once, as far as `ulimit -n` goes.
 
 use std::fs::{self, DirEntry};
 use std::io::{Read, Write};
@@ -6,6 +8,7 @@ use std::net::{SocketAddr, TcpStream};
 
 use crate::home::Home;
 use crate::hostile::{STOCK, attempt_with, open, unharmed};
+use crate::keys::resident_bytes;
 use crate::plan::{Plan, SALE, Sale};
 use crate::shop::Shop;
 use crate::wire::{PATIENCE, Request, Wire, eventually};
@@ -116,4 +119,34 @@ fn a_crowd_never_takes_the_last_file_that_the_house_may_open() {
     unharmed(&shop, 0);
     let said = shop.said();
     assert!(said.contains("ulimit -n") && !said.contains("could not be accepted"), "{said}");
+}
+
+#[test]
+fn a_connection_costs_at_most_twelve_kib() {
+    let count: u64 = std::env::var("DOORBUSTER_TEST_CONNECTIONS").map_or(400, |count| count.parse().expect("a number"));
+    let slow = ["first_byte_timeout", "head_timeout", "idle_timeout"];
+    let plan = slow.iter().fold(Plan::gateway(), |plan, key| plan.set(&format!("server.{key}"), "\"1h\""));
+    let shop = Shop::open(&plan.set("server.connections_per_ip", "0").sale(Sale::of(SALE, STOCK)));
+    // Who says nothing, who says half of it, and who has had his answer and stays.
+    let whole = attempt_with("content-length: 0\r\n", "");
+    let open = |number: u64| {
+        let mut wire = shop.wire();
+        match number % 3 {
+            0 => wire.say(b""),
+            1 => wire.say(&whole.as_bytes()[..whole.len() / 2]),
+            _ => {
+                wire.say(whole.as_bytes());
+                wire.hear().expect("an answer");
+            }
+        }
+        wire
+    };
+    let resident = || resident_bytes(&shop.pid().to_string());
+    // What the shop needs only once, it has after the first of them.
+    let first: Vec<_> = (0..30).map(open).collect();
+    let before = resident();
+    let crowd: Vec<_> = (0..count).map(open).collect();
+    let cost = resident().saturating_sub(before) / count;
+    eprintln!("{} connections: {cost} bytes each", first.len() + crowd.len());
+    assert!(cost <= 12 * 1024, "{cost} bytes for each of {count} connections");
 }
