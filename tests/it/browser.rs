@@ -116,6 +116,12 @@ async fn every_other_end_has_words_of_its_own() {
     let seen = browser.value(&format!("(takeSale({old}), [state.sale.phase, itemOf('unit')])")).await;
     assert_eq!(seen[0], "live", "{seen:#}");
     assert_eq!((&seen[1]["remaining"], &seen[1]["title"]), (&json!(1), &json!("Renamed")), "{seen:#}");
+    // A frame that tells two things at once.
+    let frame = |phase, remaining| json!({ "phase": phase, "items": [{ "sku": "unit", "remaining": remaining }] });
+    let (told, now) = (frame("paused", 7), frame("live", 1));
+    let seen = browser.value(&format!("(takePulse({told}), [state.sale.phase, itemOf('unit').remaining])")).await;
+    assert_eq!(seen, json!(["paused", 7]));
+    browser.value(&format!("(takePulse({now}), 1)")).await;
     browser.press().await;
     browser.until_text("It’s yours, for now").await;
     // Given back: asked twice, and then for sale again.

@@ -60,7 +60,8 @@ function takePulse(pulse) {
   const isNew = pulse.phase !== sale.phase || pulse.items.some((item) => !itemOf(item.sku));
   if (pulse.phase !== sale.phase) state.verdict = null;
   sale.phase = pulse.phase;
-  if (!isNew) takeItems(pulse.items, sale.items);
+  // One that is new has neither title nor price yet.
+  takeItems(pulse.items.filter((item) => itemOf(item.sku)), sale.items);
   render();
   // With the phase, the schedule may have changed.
   if (isNew) sleep(Math.random() * 1000).then(refresh);
