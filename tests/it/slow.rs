@@ -121,6 +121,14 @@ fn a_crowd_never_takes_the_last_file_that_the_house_may_open() {
     assert!(said.contains("ulimit -n") && !said.contains("could not be accepted"), "{said}");
 }
 
+/// Where the system gives them to everybody, half of what a connection takes would be air.
+#[test]
+fn the_shop_takes_no_huge_pages_whatever_the_system_gives() {
+    let shop = open();
+    let status = fs::read_to_string(format!("/proc/{}/status", shop.pid())).expect("Linux says how it is");
+    assert!(status.lines().any(|line| line.split_whitespace().eq(["THP_enabled:", "0"])), "{status}");
+}
+
 #[test]
 fn a_connection_costs_at_most_twelve_kib() {
     let count: u64 = std::env::var("DOORBUSTER_TEST_CONNECTIONS").map_or(400, |count| count.parse().expect("a number"));
