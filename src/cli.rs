@@ -1,6 +1,9 @@
 //! What was typed on the command line; nothing is decided here.
 
 pub mod bench;
+mod ledger;
+#[cfg(feature = "torture")]
+mod torture;
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -10,11 +13,12 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use ledger::{AuditArgs, BackupArgs, ExportArgs, OrdersCommand, RestoreArgs};
+#[cfg(feature = "torture")]
+pub use torture::{TortureArgs, TortureProfile};
+
 use crate::config::{Overrides, Store};
 use crate::demo::SECONDS_MIN;
-use crate::ids::SaleId;
-use crate::ledger::export::Format;
-use crate::postgres::NodeId;
 
 /// Version, commit and SQLite's version.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -68,51 +72,6 @@ pub enum Command {
         /// The shell
         shell: Shell,
     },
-}
-
-/// Flags of `torture`.
-#[cfg(feature = "torture")]
-#[derive(Debug, Clone, Args)]
-pub struct TortureArgs {
-    /// How much is tried: ci takes half a minute, nightly half an hour, release hours
-    #[arg(long, value_enum, default_value = "ci")]
-    pub profile: TortureProfile,
-    /// Small windows before the rounds: a dozen operations at once, for which every order is tried [default: the profile's]
-    #[arg(long, value_name = "N")]
-    pub windows: Option<u32>,
-    /// Rounds, each a server's life [default: the profile's]
-    #[arg(long, value_name = "N")]
-    pub rounds: Option<u32>,
-    /// Operations in a round [default: the profile's]
-    #[arg(long, value_name = "N")]
-    pub operations: Option<u64>,
-    /// Faults in a round [default: the profile's]
-    #[arg(long, value_name = "N")]
-    pub faults: Option<u32>,
-    /// A throw-away PostgreSQL behind the ledger, which goes away and comes back: postgres://shop@127.0.0.1:5432/shop
-    #[arg(long, value_name = "URL")]
-    pub postgres: Option<String>,
-    /// What decides clients' choices and faults [default: by chance]
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Also write what every client did and heard, one operation a line, as JSON
-    #[arg(long, value_name = "FILE")]
-    pub history: Option<PathBuf>,
-    /// Where the servers' data lies; it is kept if a promise was broken [default: a temporary directory]
-    #[arg(long, value_name = "DIR")]
-    pub data_dir: Option<PathBuf>,
-}
-
-/// How much is tried.
-#[cfg(feature = "torture")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum TortureProfile {
-    /// 500 windows, 2 rounds of 15,000 operations and 11 faults
-    Ci,
-    /// 100,000 windows, 20 rounds of 200,000 operations and 50 faults
-    Nightly,
-    /// 1,000,000 windows, 200 rounds of 1,000,000 operations and 200 faults
-    Release,
 }
 
 /// Where the configuration is.
@@ -186,13 +145,6 @@ pub struct DemoArgs {
     pub no_wait: bool,
 }
 
-/// What to do with orders.
-#[derive(Debug, Subcommand)]
-pub enum OrdersCommand {
-    /// Print orders as CSV or JSON lines, also while the server runs
-    Export(ExportArgs),
-}
-
 /// Where the ledger is.
 #[derive(Debug, Clone, Default, Args)]
 pub struct DataArgs {
@@ -202,75 +154,6 @@ pub struct DataArgs {
     /// Where ledger and keys lie [default: as configured]
     #[arg(long, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
-}
-
-/// Flags of `audit`.
-#[derive(Debug, Clone, Default, Args)]
-pub struct AuditArgs {
-    /// Where the ledger is.
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// Orders that were acknowledged, one id a line; all must be in the ledger ("-": standard input)
-    #[arg(long, value_name = "FILE")]
-    pub acks: Option<PathBuf>,
-    /// Compare PostgreSQL with the ledger as well: the one that is named, else the configured one
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
-    pub postgres: Option<String>,
-    /// Who this shop is there [default: as configured]
-    #[arg(long, value_name = "ID", requires = "postgres", value_parser = node)]
-    pub node: Option<NodeId>,
-    /// Print the report as JSON
-    #[arg(long)]
-    pub json: bool,
-}
-
-fn node(text: &str) -> Result<NodeId, &'static str> {
-    NodeId::parse(text).ok_or("must be 1 to 64 of A-Z, a-z, 0-9, \".\", \"_\" and \"-\"")
-}
-
-/// Flags of `restore`.
-#[derive(Debug, Clone, Args)]
-pub struct RestoreArgs {
-    /// The PostgreSQL that was shipped to: the one that is named, else the configured one
-    #[arg(long, value_name = "URL", required = true, num_args = 0..=1, default_missing_value = "")]
-    pub from_postgres: String,
-    /// Who this shop is there [default: as configured]
-    #[arg(long, value_name = "ID", value_parser = node)]
-    pub node: Option<NodeId>,
-    /// Where the ledger goes; must not have one.
-    #[command(flatten)]
-    pub data: DataArgs,
-}
-
-/// Flags of `orders export`.
-#[derive(Debug, Clone, Args)]
-pub struct ExportArgs {
-    /// Where the ledger is.
-    #[command(flatten)]
-    pub data: DataArgs,
-    /// In which form
-    #[arg(long, value_name = "FORMAT", default_value = "csv", value_parser = PossibleValuesParser::new(["csv", "jsonl"]).map(format))]
-    pub format: Format,
-    /// Of this sale only
-    #[arg(long, value_name = "ID", value_parser = |text: &str| SaleId::parse(text))]
-    pub sale: Option<SaleId>,
-}
-
-// The parser lets through nothing else than the two words.
-#[expect(clippy::needless_pass_by_value, reason = "the parser hands the word over")]
-fn format(word: String) -> Format {
-    if word == "csv" { Format::Csv } else { Format::Jsonl }
-}
-
-/// Flags of `backup`.
-#[derive(Debug, Clone, Args)]
-pub struct BackupArgs {
-    /// Where the copy goes; must not be there yet
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// Where the ledger is.
-    #[command(flatten)]
-    pub data: DataArgs,
 }
 
 /// What to do with passes.

@@ -10,14 +10,16 @@
 //! **Invariant:** after an outcome that isn't known nothing is written any more.
 
 mod noting;
+mod telling;
 
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use telling::Nobody;
+
 use super::abroad::Waiting;
-use super::event::Event;
 use super::health::{Breakage, Figures};
 use super::lock::DirLock;
 use super::notes::Tray;
@@ -26,10 +28,10 @@ use super::places::Rest;
 use super::queue::Entry;
 use super::receipt::Outbox;
 use super::store::{Failure, Store};
-use super::{Commons, Outcome, Settle, Unwritten};
+use super::{Commons, Outcome, Settle};
 use crate::clock::Clock;
 use crate::failpoint::{Point, fails};
-use crate::order::{Ack, Stored};
+use crate::order::Ack;
 
 /// Most events of one commit: at two microseconds each, the last waits 8 ms. Measured: 100 per commit 180,000 orders/s,
 /// 1,000 per commit 340,000, so many 410,000; beyond, only the wait grows.
@@ -268,30 +270,6 @@ impl Writer {
         }
     }
 
-    /// Tells the outcome of a part of the batch: memory first, then whoever waits.
-    fn tell(&mut self, range: Range<usize>, outcome: Outcome) {
-        for entry in self.batch[range].iter_mut().filter(|entry| !entry.told) {
-            // First: an outcome that makes its listener panic isn't told again.
-            entry.told = true;
-            match &mut entry.event {
-                Event::OrderPlaced(order) => {
-                    if let Outcome::Stored(stored) = outcome {
-                        order.mark_stored(stored);
-                        self.figures.orders += 1;
-                    }
-                    self.settle.settled(order, outcome);
-                }
-                Event::OrderMoved(moved) => self.settle.moved(moved, outcome),
-                _ => {}
-            }
-            let Some(promise) = entry.promise.take() else { continue };
-            match seq_to_ship(&entry.event, outcome) {
-                Some(seq) => self.departing.push(Waiting { seq, since: self.clock.now().mono, promise }),
-                None => self.outbox.tell(promise, outcome.told()),
-            }
-        }
-    }
-
     fn tidy(&mut self) {
         self.deliver();
         if self.failed.is_some() {
@@ -304,81 +282,7 @@ impl Writer {
         }
     }
 
-    fn deliver(&mut self) {
-        self.commons.abroad.wait(&mut self.departing, &mut self.outbox);
-        self.outbox.deliver(&self.commons.desks);
-    }
-
     fn publish(&self) {
         self.commons.board.publish(self.figures);
-    }
-
-    /// Never writes again, and lets nobody in any more.
-    fn fail(&mut self, breakage: Breakage, why: String) {
-        tracing::error!(why, ?breakage, "the ledger is broken: the process must end");
-        self.commons.queue.places.break_down();
-        // What failed first is what failed.
-        self.figures.breakage.get_or_insert(breakage);
-        self.publish();
-        self.failed.get_or_insert(Some(why));
-    }
-
-    /// Why it has failed, where the house hasn't been told.
-    fn untold(&mut self) -> Option<String> {
-        self.failed.as_mut().and_then(Option::take)
-    }
-
-    /// Tells everybody who is left that their outcome is unknown, and the house that it must end.
-    fn give_up(&mut self) {
-        self.tray.close(&self.commons.notes);
-        self.tell_unknown();
-        if let Some(why) = self.untold() {
-            self.settle.broken(&why);
-        }
-        // Who had a place already may still fill it.
-        while self.commons.queue.places.rest(None) == Rest::Again {
-            self.tell_unknown();
-        }
-    }
-
-    fn tell_unknown(&mut self) {
-        loop {
-            self.tell(0..self.batch.len(), Outcome::Unknown);
-            self.decided();
-            self.deliver();
-            self.batch.clear();
-            if self.take(BATCH_MAX) == 0 {
-                return;
-            }
-        }
-    }
-}
-
-/// Which event PostgreSQL must have before the buyer is told; none where he is told now.
-fn seq_to_ship(event: &Event, outcome: Outcome) -> Option<i64> {
-    match (event, outcome) {
-        (Event::OrderPlaced(order), Outcome::Stored(Stored::Disk)) if order.terms.ack == Ack::Postgres => {
-            Some(order.noted_seq())
-        }
-        _ => None,
-    }
-}
-
-/// Nobody listens any more.
-struct Nobody;
-
-impl Settle for Nobody {
-    fn settled(&self, _: &Arc<crate::order::Order>, _: Outcome) {}
-
-    fn broken(&self, _: &str) {}
-}
-
-impl Outcome {
-    fn told(self) -> Result<Stored, Unwritten> {
-        match self {
-            Self::Stored(stored) => Ok(stored),
-            Self::NotStored => Err(Unwritten::NotStored),
-            Self::Unknown => Err(Unwritten::OutcomeUnknown),
-        }
     }
 }
