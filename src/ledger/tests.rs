@@ -19,11 +19,12 @@ use parking_lot::Mutex;
 use rusqlite::{Connection, OpenFlags};
 use tempfile::TempDir;
 
+use super::lock::DirLock;
 use super::row::{EventRow, GENESIS};
 use super::sqlite::Sqlite;
 use super::store::Store;
 use super::*;
-use crate::clock::WallTime;
+use crate::clock::{Clock, WallTime};
 use crate::ids::{BuyerRef, ItemNo, KeyRef, OrderId, Quantity, SaleId, SaleNo, Sku};
 use crate::money::Money;
 use crate::offer::{ItemTerms, Offer, SaleTerms};

@@ -5,9 +5,13 @@
 //! **Invariant:** a stretch's changes can be made in any cut of the log: two stretches one after the other come to the same
 //! as both at once.
 
+mod rows;
+
 use std::collections::{BTreeMap, HashMap};
 
 use uuid::Uuid;
+
+pub(super) use rows::{EventCells, ItemCells, Moved, OrderCells, SaleChange, SaleTerms};
 
 use super::cells::{JsonText, shown};
 use crate::ledger::event::{ItemDetail, SaleDetail};
@@ -33,81 +37,6 @@ pub struct Poison {
 pub(super) struct Names {
     pub(super) sales: Vec<String>,
     pub(super) items: Vec<ItemName>,
-}
-
-/// A row of `events`.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct EventCells {
-    pub(super) seq: i64,
-    pub(super) at_us: i64,
-    pub(super) kind: &'static str,
-    pub(super) sale: String,
-    pub(super) sku: Option<String>,
-    pub(super) order: Option<Uuid>,
-    pub(super) quantity: Option<i32>,
-    pub(super) detail: Option<JsonText>,
-    pub(super) payload: Vec<u8>,
-    pub(super) hash: Hash,
-}
-
-/// A row of `orders`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct OrderCells {
-    pub(super) id: Uuid,
-    pub(super) seq: i64,
-    pub(super) sale: String,
-    pub(super) sku: String,
-    pub(super) buyer: String,
-    pub(super) key: Option<String>,
-    pub(super) quantity: i32,
-    pub(super) price_minor: i64,
-    pub(super) currency: String,
-    pub(super) state: &'static str,
-    pub(super) placed_at_us: i64,
-    pub(super) stored_at_us: i64,
-    pub(super) expires_at_us: Option<i64>,
-    pub(super) late: bool,
-    pub(super) payment: Option<String>,
-}
-
-/// What changes in an order that was placed before; none: as it was.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct Moved {
-    pub(super) state: Option<&'static str>,
-    pub(super) expires_at_us: Option<i64>,
-    pub(super) late: bool,
-    pub(super) payment: Option<String>,
-}
-
-/// What changes in a sale.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct SaleChange {
-    pub(super) terms: Option<SaleTerms>,
-    pub(super) phase: Option<&'static str>,
-}
-
-/// A row of `sales` without its phase.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct SaleTerms {
-    pub(super) id: String,
-    pub(super) title: String,
-    pub(super) opens_at_us: Option<i64>,
-    pub(super) closes_at_us: Option<i64>,
-    pub(super) limit_per_buyer: i64,
-    pub(super) hold_us: Option<i64>,
-}
-
-/// A new row of `items`, with nothing held or sold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ItemCells {
-    pub(super) no: i32,
-    pub(super) sale_no: i32,
-    pub(super) sale: String,
-    pub(super) sku: String,
-    pub(super) title: String,
-    pub(super) price_minor: i64,
-    pub(super) currency: String,
-    pub(super) stock: i64,
 }
 
 /// What a stretch of the log comes to.
@@ -322,24 +251,4 @@ fn item_cells(no: i32, sale_no: i32, sale: &str, item: &ItemDetail) -> Folded<It
         currency: price.currency().into(),
         stock: i64::from(item.stock),
     })
-}
-
-impl OrderCells {
-    /// It moves.
-    pub(super) fn moved(&mut self, moved: Moved) {
-        self.state = moved.state.unwrap_or(self.state);
-        self.expires_at_us = moved.expires_at_us.or(self.expires_at_us);
-        self.late |= moved.late;
-        self.payment = moved.payment.or(self.payment.take());
-    }
-}
-
-impl Moved {
-    /// It moves once more.
-    fn then(&mut self, next: Self) {
-        self.state = next.state.or(self.state);
-        self.expires_at_us = next.expires_at_us.or(self.expires_at_us);
-        self.late |= next.late;
-        self.payment = next.payment.or(self.payment.take());
-    }
 }

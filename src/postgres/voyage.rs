@@ -3,6 +3,8 @@
 //! **Invariant:** what is shipped next follows what PostgreSQL itself says it has, asked at every connection. Where it says
 //! less than before, it is caught up; where it says something else, nothing is written.
 
+mod logbook;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,8 +15,8 @@ use super::fold::{Batch, Poison};
 use super::loader::Loader;
 use super::pace::{Pace, rest_after};
 use super::session::{Access, Backend, Cursor, Durability, Session};
-use super::shipper::{ShippingTerms, state_of};
-use super::status::{Board, ShippingState};
+use super::shipper::ShippingTerms;
+use super::status::Board;
 use crate::clock::Clock;
 use crate::failpoint::{self, Point, fails};
 use crate::funnel::Funnel;
@@ -24,14 +26,9 @@ use crate::order::Ack;
 const LINGER: Duration = Duration::from_millis(200);
 /// How often a connection that has nothing to do is asked for a sign of life where buyers wait for it.
 const GREET_INTERVAL: Duration = Duration::from_secs(1);
-/// How often the log is told of a lag that lasts.
-const REMIND_INTERVAL: Duration = Duration::from_secs(60);
 /// While it catches up, PostgreSQL waits for its disk once in so many batches: its disk then writes while it works, which is a
 /// quarter faster.
 const SYNC_INTERVAL_BATCHES: u32 = 10;
-/// A lag that is worth a word.
-const LAG_WORTH_A_WORD: Duration = Duration::from_secs(10);
-
 /// What the shipper has with it.
 pub(super) struct Voyage {
     funnel: Arc<Funnel>,
@@ -223,41 +220,6 @@ impl Voyage {
         if is_early { Durability::Later } else { Durability::Now }
     }
 
-    /// PostgreSQL takes what it is sent.
-    fn is_well(&mut self, shipped: i64) {
-        self.heard = Instant::now();
-        let ledger = &self.funnel.ledger;
-        if ledger.set_away(false) && self.terms.ack == Ack::Postgres {
-            tracing::info!("PostgreSQL answers: orders are taken");
-        }
-        let behind_since = self.behind_since(shipped);
-        let was = self.board.note(|notes| {
-            notes.why = None;
-            notes.behind_since = behind_since;
-            std::mem::replace(&mut notes.state, ShippingState::Shipping)
-        });
-        if was == ShippingState::Away || was == ShippingState::Stopped {
-            self.told = None;
-        }
-        self.remind();
-    }
-
-    fn behind_since(&self, shipped: i64) -> Option<crate::clock::WallTime> {
-        self.loader.as_ref().and_then(|loader| loader.written_at(shipped + 1))
-    }
-
-    /// Tells the log of a lag, now and then.
-    fn remind(&mut self) {
-        let ledger = &self.funnel.ledger;
-        let status = self.board.status((ledger.health().events, ledger.shipped()), self.clock.now().wall);
-        let is_due = self.told.is_none_or(|told| told.elapsed() >= REMIND_INTERVAL);
-        if is_due && status.lag_seconds >= LAG_WORTH_A_WORD.as_secs_f64() {
-            self.told = Some(Instant::now());
-            let (lag_events, lag_seconds) = (status.lag_events, status.lag_seconds.round());
-            tracing::warn!(lag_events, lag_seconds, state = status.state.word(), "PostgreSQL lags behind the ledger");
-        }
-    }
-
     /// In a stampede the sale has the cores.
     fn rest(&mut self, work: Duration) -> Duration {
         if self.terms.ack == Ack::Postgres {
@@ -287,42 +249,6 @@ impl Voyage {
             session.greet().await?;
         }
         Ok(())
-    }
-
-    /// Notes and tells what went wrong; says how long to wait.
-    fn mend(&mut self, fault: &PostgresFault) -> Duration {
-        if fault.is_about_the_rows() {
-            // One of many is refused: half of them are tried, until it is alone.
-            tracing::debug!(why = %fault, "PostgreSQL refuses a batch");
-            return Duration::ZERO;
-        }
-        if matches!(fault, PostgresFault::Read(_)) {
-            self.loader = None;
-        }
-        let (why, state) = (fault.to_string(), state_of(fault));
-        let ledger = &self.funnel.ledger;
-        let behind_since = self.behind_since(ledger.shipped());
-        let is_news = self.board.note(|notes| {
-            notes.faults += 1;
-            notes.behind_since = behind_since;
-            let is_news = notes.state != state || notes.why.as_ref() != Some(&why);
-            (notes.state, notes.why) = (state, Some(why.clone()));
-            is_news
-        });
-        if is_news && state == ShippingState::Stopped {
-            tracing::error!(why, "nothing is shipped to PostgreSQL until somebody looks into it");
-        } else if is_news {
-            tracing::warn!(why, "PostgreSQL is away");
-        }
-        let is_over = state == ShippingState::Stopped || self.heard.elapsed() > self.terms.patience;
-        if is_over && ledger.set_away(true) && self.terms.ack == Ack::Postgres {
-            tracing::error!(why, "PostgreSQL is away: no orders are taken until it is back");
-        }
-        self.remind();
-        match fault.remedy() {
-            Remedy::Alarm => Pace::alarmed(),
-            Remedy::Reconnect | Remedy::Fewer => self.pace.failed(getrandom::u64().unwrap_or(u64::MAX)),
-        }
     }
 
     /// What is left, as far as PostgreSQL takes it within a while.

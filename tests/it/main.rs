@@ -35,6 +35,7 @@ mod pg_tls;
 mod pictures;
 mod plan;
 mod postgres;
+mod postgres_faults;
 mod power;
 mod precedence;
 mod proxies;
