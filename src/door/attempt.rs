@@ -192,7 +192,10 @@ pub(super) async fn decide(
     let shop = &*desk.shop;
     pulse.awaiting_body();
     let quantity = body::read_quantity(&headers, incoming).await;
-    pulse.answering();
+    match quantity {
+        Ok(_) => pulse.has_read(),
+        Err(_) => pulse.heard_out(),
+    }
     // Now, and not when the ledger has answered: hyper's buffer is free again as soon as no header lies in it.
     let sheet = Sheet::wiped(headers);
     let verdict: Result<Yes, No> = async {

@@ -30,18 +30,16 @@ where
 {
     let mut connection = http.serve_connection(Watched::new(stream, Arc::clone(pulse)), service);
     let untold = poll_fn(|context| {
-        loop {
-            if let Poll::Ready(ended) = Pin::new(&mut connection).poll(context) {
-                // Another error is a peer that broke off, or one that has been answered.
-                let is_unread = ended.is_err_and(|error| error.is_parse());
-                return Poll::Ready(is_unread.then_some(&raw::MALFORMED));
-            }
-            match pulse.poll_end(context) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(End::Leaving) => Pin::new(&mut connection).graceful_shutdown(),
-                Poll::Ready(End::Overdue) => return Poll::Ready(pulse.owes_a_timeout().then_some(&raw::TIMEOUT)),
-            }
+        // Before hyper reads on: what comes too late isn't carried out, for nobody would be told what became of it.
+        match pulse.poll_end(context) {
+            Poll::Pending => {}
+            Poll::Ready(End::Leaving) => Pin::new(&mut connection).graceful_shutdown(),
+            Poll::Ready(End::Overdue) => return Poll::Ready(pulse.owes_a_timeout().then_some(&raw::TIMEOUT)),
         }
+        let ended = ready!(Pin::new(&mut connection).poll(context));
+        // Another error is a peer that broke off, or one that has been answered.
+        let is_unread = ended.is_err_and(|error| error.is_parse());
+        Poll::Ready(is_unread.then_some(&raw::MALFORMED))
     });
     if let Some(answer) = untold.await {
         connection.into_parts().io.tell(answer);
@@ -54,9 +52,7 @@ struct Watched {
     pulse: Arc<Pulse>,
     /// A refusal that stands in for hyper's, and how much of it is written.
     instead: Option<(&'static [u8], usize)>,
-    /// Whether the peer may still be writing what nobody will read.
-    is_unread: bool,
-    /// How much of that has been thrown away, once the connection is half closed.
+    /// How much of what nobody reads has been thrown away, once the connection is half closed.
     thrown_away: Option<usize>,
 }
 
@@ -65,7 +61,7 @@ const THROWN_AWAY_MAX: usize = 256 * 1024;
 
 impl Watched {
     fn new(stream: TcpStream, pulse: Arc<Pulse>) -> Self {
-        Self { io: TokioIo::new(stream), pulse, instead: None, is_unread: false, thrown_away: None }
+        Self { io: TokioIo::new(stream), pulse, instead: None, thrown_away: None }
     }
 
     /// Tells a peer, who has heard nothing about it yet, how his request ends, as far as the socket takes it at once.
@@ -131,10 +127,9 @@ impl Read for Watched {
         context: &mut Context<'_>,
         buffer: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
-        self.is_unread |= self.pulse.is_answer_due();
         let result = Pin::new(&mut self.io).poll_read(context, buffer);
-        if result.is_ready() && self.pulse.heard() {
-            self.is_unread = false;
+        if result.is_ready() {
+            self.pulse.heard();
         }
         result
     }
@@ -144,7 +139,7 @@ impl Write for Watched {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         if let Some(instead) = self.stand_in(bytes) {
             self.instead = Some((instead, 0));
-            self.is_unread = true;
+            self.pulse.leaves_unread();
             return Poll::Ready(Ok(bytes.len()));
         }
         let result = Pin::new(&mut self.io).poll_write(context, bytes);
@@ -166,12 +161,49 @@ impl Write for Watched {
         ready!(self.poll_instead(context))?;
         if self.thrown_away.is_none() {
             ready!(Pin::new(&mut self.io).poll_shutdown(context))?;
-            if !self.is_unread {
+            if !self.pulse.is_unread() {
                 return Poll::Ready(Ok(()));
             }
             self.thrown_away = Some(0);
             self.pulse.hung_up();
         }
         self.poll_hear_out(context).map(Ok)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::convert::Infallible;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::time::Duration;
+
+    use hyper::service::service_fn;
+    use hyper::{Request, Response};
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::super::pulse::Deadlines;
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+    const DEADLINES: Deadlines =
+        Deadlines { first_byte: SECOND, head: SECOND, body: SECOND, write: SECOND, idle: SECOND };
+
+    #[tokio::test]
+    async fn what_comes_after_the_deadline_is_not_carried_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let mut peer = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("somebody listens");
+        let (stream, _) = listener.accept().await.expect("a connection");
+        peer.write_all(b"GET / HTTP/1.1\r\nhost: s\r\n\r\n").await.expect("the socket takes it");
+        stream.readable().await.expect("it has come");
+        let pulse = Arc::new(Pulse::new(Arc::new(AtomicU64::new(1))));
+        assert!(pulse.check(&DEADLINES, 10_000), "too late, said before anybody has read it");
+        let asked = AtomicU64::new(0);
+        let service = service_fn(|_: Request<Incoming>| {
+            asked.fetch_add(1, Ordering::Relaxed);
+            std::future::pending::<Result<Response<String>, Infallible>>()
+        });
+        serve(&http1::Builder::new(), stream, &pulse, service).await;
+        assert_eq!(asked.into_inner(), 0, "who would hear of what became of it?");
     }
 }

@@ -88,8 +88,10 @@ impl Body for Heard {
             self.pulse.awaiting_body();
         }
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
-        if self.body.is_end_stream() || !matches!(frame, Some(Ok(_))) {
-            self.pulse.heard_out();
+        match frame {
+            Some(Err(_)) => self.pulse.heard_out(),
+            Some(Ok(_)) if !self.body.is_end_stream() => {}
+            Some(Ok(_)) | None => self.pulse.has_read(),
         }
         Poll::Ready(frame)
     }

@@ -8,11 +8,12 @@
 //! **Invariant:** no peer keeps a connection by doing nothing: each of its states has a deadline, or is the house's own.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
+use hyper::body::Body;
 
 /// How long each state of a connection may last.
 #[derive(Debug, Clone, Copy)]
@@ -77,6 +78,8 @@ pub(super) struct Pulse {
     /// Since when the peer hasn't taken what we write; 0 while it does.
     stuck_since_ms: AtomicU64,
     tick_ms: Arc<AtomicU64>,
+    /// Whether the peer may still be writing what nobody will read.
+    is_unread: AtomicBool,
     /// [`NOT_YET`], or how the connection should end; written from outside its task.
     end: AtomicU8,
     task: AtomicWaker,
@@ -103,6 +106,7 @@ impl Pulse {
             since_ms,
             stuck_since_ms: AtomicU64::new(0),
             tick_ms,
+            is_unread: AtomicBool::new(false),
             end: AtomicU8::new(NOT_YET),
             task: AtomicWaker::new(),
         }
@@ -117,8 +121,9 @@ impl Pulse {
         self.since_ms.store(self.tick_ms.load(Ordering::Relaxed), Ordering::Relaxed);
     }
 
-    /// A request's head is whole: the house is at work.
-    pub(super) fn answering(&self) {
+    /// A request's head is whole, and has such a body behind it: the house is at work.
+    pub(super) fn asked(&self, body: &impl Body) {
+        self.is_unread.store(!body.is_end_stream(), Ordering::Relaxed);
         self.now_wait_for(Waits::Answer);
     }
 
@@ -145,18 +150,32 @@ impl Pulse {
     /// The body is there, or isn't awaited any more.
     pub(super) fn heard_out(&self) {
         if self.waits() == Waits::Body {
-            self.answering();
+            self.now_wait_for(Waits::Answer);
         }
     }
 
+    /// The body is there, to its last byte.
+    pub(super) fn has_read(&self) {
+        self.is_unread.store(false, Ordering::Relaxed);
+        self.heard_out();
+    }
+
+    /// What the peer says from here on is read by nobody.
+    pub(super) fn leaves_unread(&self) {
+        self.is_unread.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the peer may still be writing what nobody will read: hyper doesn't say what it has read of a body that the
+    /// house let go of.
+    pub(super) fn is_unread(&self) -> bool {
+        self.is_unread.load(Ordering::Relaxed)
+    }
+
     /// Bytes have come from the peer, or his end of stream, which looks like bytes: that ends the connection soon enough.
-    /// Says whether they begin a head.
-    pub(super) fn heard(&self) -> bool {
-        let is_beginning = matches!(self.waits(), Waits::FirstByte | Waits::NextRequest);
-        if is_beginning {
+    pub(super) fn heard(&self) {
+        if matches!(self.waits(), Waits::FirstByte | Waits::NextRequest) {
             self.now_wait_for(Waits::Head);
         }
-        is_beginning
     }
 
     /// Nothing is left to write.
@@ -183,12 +202,6 @@ impl Pulse {
     /// Whether no head is whole: hyper's own refusals are written then, and no others.
     pub(super) fn is_between_heads(&self) -> bool {
         matches!(self.waits(), Waits::FirstByte | Waits::Head | Waits::NextRequest)
-    }
-
-    /// Whether a request has its answer, or is being answered: hyper reads then only to be rid of a body, or for a room
-    /// that reads one.
-    pub(super) fn is_answer_due(&self) -> bool {
-        matches!(self.waits(), Waits::Answer | Waits::Written)
     }
 
     /// Called by the sweep: ends the connection where its peer is overdue, and says so.

@@ -119,7 +119,7 @@ impl Service<Request<Incoming>> for Reception {
     type Future = Answering;
 
     fn call(&self, request: Request<Incoming>) -> Answering {
-        self.pulse.answering();
+        self.pulse.asked(request.body());
         match shop::fit(&request) {
             Ok(()) => self.attempt(request),
             Err(unfit) => self.unfit(request, unfit),

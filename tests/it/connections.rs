@@ -137,7 +137,8 @@ fn a_quiet_stream_ends_with_its_listener() {
     assert_eq!(heard.matches("event: sale").count(), 1, "as soon as nobody listens: {heard}");
 }
 
-/// Says a head, lets the answer come, and only then says the body: the whole answer is there, and the end is no reset.
+/// Says a head and perhaps some of the body, lets the answer come, and only then says the rest: the whole answer is there,
+/// and the end is no reset.
 #[track_caller]
 fn hears_the_end(address: SocketAddr, head: &[u8], body: &[u8], status: &str) {
     let mut stream = connect(address);
@@ -159,6 +160,9 @@ fn who_is_refused_before_he_has_finished_hears_why() {
     hears_the_end(shop.public(), nowhere.as_bytes(), body, "404");
     let large = attempt_with("content-type: application/json\r\ncontent-length: 1000000\r\n", "");
     hears_the_end(shop.public(), large.as_bytes(), &[b' '; 100 * 1024], "413");
+    // Also where the beginning of the body came along with the head.
+    hears_the_end(shop.public(), &[nowhere.as_bytes(), &body[..5]].concat(), &body[5..], "404");
+    hears_the_end(shop.public(), &[large.as_bytes(), b"{"].concat(), &[b' '; 100 * 1024], "413");
     let head = attempt_with(&format!("x: {}\r\n", "y".repeat(40 * 1024)), "");
     hears_the_end(shop.public(), head.as_bytes(), body, "431");
     // What comes in one piece is one request, and the next one is welcome.

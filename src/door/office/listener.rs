@@ -60,7 +60,7 @@ pub async fn serve(listener: TcpListener, routes: Router, deadlines: Deadlines, 
 async fn answer(_place: OwnedSemaphorePermit, stream: TcpStream, routes: Router, sweep: Arc<Sweep>) {
     let pulse = sweep.begin();
     let service = hyper::service::service_fn(|request: Request<Incoming>| {
-        pulse.answering();
+        pulse.asked(request.body());
         let answering = routes.clone().call(request.map(|body| Body::new(Heard::new(body, Arc::clone(&pulse)))));
         let pulse = Arc::clone(&pulse);
         async move { answering.await.map(|reply| reply.map(|body| Told::by_and_by(body, pulse))) }
