@@ -184,7 +184,8 @@ impl House {
                 let (cashier, clock) = (Arc::clone(&self.cashier), self.clock.clone());
                 lookout::watched("the holds' ends", async move { holds::keep(&cashier, &clock).await }, fell.clone())
             });
-            tokio::spawn(door::tell_streams(Arc::clone(&self.shop)));
+            let telling = door::tell_streams(Arc::clone(&self.shop));
+            tokio::spawn(lookout::watched("the streams", telling, fell.clone()));
             let (close_office, closing_office) = watch::channel(None);
             let closing = async move {
                 said(closing_office).await;

@@ -12,6 +12,7 @@ use axum::Router;
 use hyper::server::conn::http1;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
+use tokio::task::JoinError;
 
 use super::connection;
 use super::listener::Dealt;
@@ -80,8 +81,8 @@ async fn work(
     let id = shop.funnel.ledger.desk(Arc::new(HeraldBell(Arc::clone(&bell))));
     let sweep = Sweep::new(shop.deadlines);
     let desk = Arc::new(Desk { shop, id, sweep, http: http(), busy, ended: Notify::new() });
-    let herald = tokio::spawn(announce(Arc::clone(&desk), bell));
-    let sweep = tokio::spawn({
+    let mut herald = tokio::spawn(announce(Arc::clone(&desk), bell));
+    let mut sweep = tokio::spawn({
         let desk = Arc::clone(&desk);
         async move { desk.sweep.keep().await }
     });
@@ -93,6 +94,8 @@ async fn work(
                 None => break,
             },
             _ = leave_within.wait_for(Option::is_some) => break,
+            fell = &mut herald => fall(fell),
+            fell = &mut sweep => fall(fell),
         }
     }
     // Said before nobody dealt any more; never, where the listener broke down: nobody is left to wait for then.
@@ -104,6 +107,15 @@ async fn work(
     let _ = tokio::time::timeout(grace, leave(&desk)).await;
     herald.abort();
     sweep.abort();
+}
+
+/// A worker without herald or sweep would leave winners waiting, and the slow for ever: it ends as they did, and the others
+/// do its work.
+fn fall(fell: Result<(), JoinError>) {
+    if let Err(fault) = fell {
+        tracing::error!(%fault, "a worker of the door has panicked: its connections end, the others go on");
+        std::panic::resume_unwind(fault.into_panic());
+    }
 }
 
 /// Wakes those whose orders have been committed.
@@ -160,4 +172,17 @@ fn http() -> http1::Builder {
         .half_close(true)
         .writev(false);
     http
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_worker_ends_with_what_it_cannot_do_without() {
+        let fell = tokio::spawn(async { panic!("the herald") }).await;
+        assert!(catch_unwind(AssertUnwindSafe(|| fall(fell))).is_err());
+    }
 }

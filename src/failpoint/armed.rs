@@ -48,7 +48,7 @@ pub enum SpecError {
     #[error("{VARIABLE}: \"@{0}\" is not the number of a passing, from @1 on")]
     Passing(String),
     /// A test build that fails at will is nobody's shop.
-    #[error("{VARIABLE} is set, and {0} is not a loopback address: an armed test build serves this machine only")]
+    #[error("{0} is not a loopback address: a test build (feature torture) serves this machine only")]
     NotLoopback(IpAddr),
     /// The variable isn't text.
     #[error("{VARIABLE} is not UTF-8")]
@@ -73,11 +73,11 @@ pub(super) struct Order {
 /// [`SpecError`]
 pub fn arm_from_environment(addresses: &[IpAddr]) -> Result<(), SpecError> {
     tracing::warn!("THIS IS A TEST BUILD (feature torture): it can be made to fail. Not for a real sale.");
-    let Some(spec) = std::env::var_os(VARIABLE) else { return Ok(()) };
-    let spec = spec.into_string().map_err(|_| SpecError::NotText)?;
     if let Some(address) = addresses.iter().find(|address| !address.is_loopback()) {
         return Err(SpecError::NotLoopback(*address));
     }
+    let Some(spec) = std::env::var_os(VARIABLE) else { return Ok(()) };
+    let spec = spec.into_string().map_err(|_| SpecError::NotText)?;
     arm(&spec)?;
     tracing::warn!(spec, "failpoints are armed");
     Ok(())

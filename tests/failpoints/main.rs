@@ -312,8 +312,15 @@ fn a_wrong_specification_ends_with_78_and_says_what_would_be_right() {
         assert_eq!(code, Some(78), "{said}");
         assert!(said.contains(says), "{spec}: {said}");
     }
-    let home = Home::with(&plan);
+}
+
+#[test]
+fn a_test_build_serves_this_machine_only_whatever_is_armed() {
+    let home = Home::with(&Plan::gateway().sale(Sale::of(SALE, 1)).text());
     let arguments = ["serve", "--listen", "0.0.0.0:0", "--admin-listen", "127.0.0.1:0"];
-    let output = home.run_with(&arguments, &[("DOORBUSTER_FAILPOINTS", "after_enqueued=kill")]);
-    assert_eq!(output.status.code(), Some(78), "{}", String::from_utf8_lossy(&output.stderr));
+    for armed in [&[][..], &[("DOORBUSTER_FAILPOINTS", "after_enqueued=kill")]] {
+        let output = home.run_with(&arguments, armed);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(78) && said.contains("not a loopback address"), "{armed:?}: {said}");
+    }
 }
