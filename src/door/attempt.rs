@@ -8,13 +8,12 @@ use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName};
 use hyper::http::request::Parts;
 use hyper::{Method, StatusCode};
 
+use super::passage::Heard;
 use super::problems::Problem;
-use super::pulse::Pulse;
 use super::reply::{self, Reply, Sheet, Told};
 use super::shop::Shop;
 use super::views::OrderView;
@@ -184,18 +183,13 @@ impl<R: Into<Refusal>> From<R> for No {
 
 /// Reads the body, and answers an attempt that its head didn't decide.
 pub(super) async fn decide(
-    (desk, pulse): (&Desk, &Pulse),
+    desk: &Desk,
     headers: HeaderMap,
-    incoming: Incoming,
+    incoming: Heard,
     Undecided { began, mut visit, stands }: Undecided,
 ) -> Reply {
     let shop = &*desk.shop;
-    pulse.awaiting_body();
     let quantity = body::read_quantity(&headers, incoming).await;
-    match quantity {
-        Ok(_) => pulse.has_read(),
-        Err(_) => pulse.heard_out(),
-    }
     // Now, and not when the ledger has answered: hyper's buffer is free again as soon as no header lies in it.
     let sheet = Sheet::wiped(headers);
     let verdict: Result<Yes, No> = async {

@@ -3,14 +3,14 @@
 //! **Invariant:** a body never grows beyond its limit in memory, and none is waited for longer than its deadline.
 
 use std::fmt;
-use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Limited};
-use hyper::body::{Body, Incoming};
+use hyper::body::Body;
 use hyper::header::{self, HeaderMap};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
+use super::passage::Heard;
 use crate::funnel::{FieldName, Pointer, Unfit};
 use crate::ids::Quantity;
 
@@ -21,8 +21,7 @@ pub(super) const BODY_BYTES_MAX: usize = 64 * 1024;
 pub(super) const QUANTITY_MAX: u32 = 1_000_000;
 
 /// Reads how many units an attempt wants: one, where it has no body.
-/// The connection's pulse keeps its deadline.
-pub(super) async fn read_quantity(headers: &HeaderMap, body: Incoming) -> Result<Quantity, Unfit> {
+pub(super) async fn read_quantity(headers: &HeaderMap, body: Heard) -> Result<Quantity, Unfit> {
     if body.is_end_stream() {
         return Ok(Quantity::ONE);
     }
@@ -36,15 +35,8 @@ pub(super) async fn read_quantity(headers: &HeaderMap, body: Incoming) -> Result
     parse_quantity(&bytes)
 }
 
-/// Reads a body whole, or says that it took too long.
-pub(super) async fn read_in_time<B>(headers: &HeaderMap, body: B, deadline: Duration) -> Result<Bytes, Unfit>
-where
-    B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
-{
-    tokio::time::timeout(deadline, read(headers, body)).await.unwrap_or(Err(Unfit::Timeout))
-}
-
-async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Unfit>
+/// Reads a body whole. It is [`Heard`]: the connection's pulse keeps its deadline.
+pub(super) async fn read<B>(headers: &HeaderMap, body: B) -> Result<Bytes, Unfit>
 where
     B: Body<Data = Bytes, Error: Into<Box<dyn std::error::Error + Send + Sync>>>,
 {

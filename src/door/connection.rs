@@ -30,13 +30,18 @@ where
 {
     let mut connection = http.serve_connection(Watched::new(stream, Arc::clone(pulse)), service);
     let untold = poll_fn(|context| {
+        let end = pulse.poll_end(context);
         // Before hyper reads on: what comes too late isn't carried out, for nobody would be told what became of it.
-        match pulse.poll_end(context) {
-            Poll::Pending => {}
-            Poll::Ready(End::Leaving) => Pin::new(&mut connection).graceful_shutdown(),
-            Poll::Ready(End::Overdue) => return Poll::Ready(pulse.owes_a_timeout().then_some(&raw::TIMEOUT)),
+        if end == Poll::Ready(End::Overdue) {
+            return Poll::Ready(pulse.owes_a_timeout().then_some(&raw::TIMEOUT));
         }
-        let ended = ready!(Pin::new(&mut connection).poll(context));
+        let mut ended = Pin::new(&mut connection).poll(context);
+        // After it has read on: what has come already is answered, whoever is leaving.
+        if ended.is_pending() && end == Poll::Ready(End::Leaving) {
+            Pin::new(&mut connection).graceful_shutdown();
+            ended = Pin::new(&mut connection).poll(context);
+        }
+        let ended = ready!(ended);
         // Another error is a peer that broke off, or one that has been answered.
         let is_unread = ended.is_err_and(|error| error.is_parse());
         Poll::Ready(is_unread.then_some(&raw::MALFORMED))
@@ -179,7 +184,7 @@ mod tests {
 
     use hyper::service::service_fn;
     use hyper::{Request, Response};
-    use tokio::io::AsyncWriteExt as _;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
     use tokio::net::TcpListener;
 
     use super::super::pulse::Deadlines;
@@ -189,14 +194,31 @@ mod tests {
     const DEADLINES: Deadlines =
         Deadlines { first_byte: SECOND, head: SECOND, body: SECOND, write: SECOND, idle: SECOND };
 
-    #[tokio::test]
-    async fn what_comes_after_the_deadline_is_not_carried_out() {
+    /// A request that has come, and that nobody has read yet: who asks, and whom.
+    async fn asked() -> (TcpStream, TcpStream, Arc<Pulse>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let mut peer = TcpStream::connect(listener.local_addr().expect("an address")).await.expect("somebody listens");
         let (stream, _) = listener.accept().await.expect("a connection");
         peer.write_all(b"GET / HTTP/1.1\r\nhost: s\r\n\r\n").await.expect("the socket takes it");
         stream.readable().await.expect("it has come");
-        let pulse = Arc::new(Pulse::new(Arc::new(AtomicU64::new(1))));
+        (peer, stream, Arc::new(Pulse::new(Arc::new(AtomicU64::new(1)))))
+    }
+
+    #[tokio::test]
+    async fn what_has_come_before_the_house_closes_is_answered() {
+        let (mut peer, stream, pulse) = asked().await;
+        pulse.leave();
+        let service =
+            service_fn(|_: Request<Incoming>| async { Ok::<_, Infallible>(Response::new(String::from("yes"))) });
+        serve(&http1::Builder::new(), stream, &pulse, service).await;
+        let mut heard = String::new();
+        peer.read_to_string(&mut heard).await.expect("no reset");
+        assert!(heard.starts_with("HTTP/1.1 200") && heard.ends_with("yes"), "{heard}");
+    }
+
+    #[tokio::test]
+    async fn what_comes_after_the_deadline_is_not_carried_out() {
+        let (_peer, stream, pulse) = asked().await;
         assert!(pulse.check(&DEADLINES, 10_000), "too late, said before anybody has read it");
         let asked = AtomicU64::new(0);
         let service = service_fn(|_: Request<Incoming>| {

@@ -55,7 +55,7 @@ async fn heard(shop: &Shop, request: axum::extract::Request) -> Result<Response,
     if !body::is_json(&parts.headers) {
         return Err(unfit(Unfit::UnsupportedMediaType));
     }
-    let bytes = body::read_in_time(&parts.headers, incoming, shop.deadlines.body).await.map_err(unfit)?;
+    let bytes = body::read(&parts.headers, incoming).await.map_err(unfit)?;
     let header = |name: &'static str| parts.headers.get(name).map(|value| value.as_bytes());
     let said = payment::read(*provider, header, &bytes, now(), keys);
     let notice = match said.map_err(|unaccepted| unaccepted_problem(unaccepted, now()))? {

@@ -20,7 +20,7 @@ use hyper::service::Service;
 use hyper::{Request, Response};
 
 use super::attempt;
-use super::passage::Told;
+use super::passage::{Heard, Told};
 use super::problems::Problem;
 use super::pulse::Pulse;
 use super::reply::{self, Body, Reply, Sheet};
@@ -83,8 +83,9 @@ impl Reception {
             }
             Ok(undecided) => {
                 let (desk, pulse) = (Arc::clone(&self.desk), Arc::clone(&self.pulse));
+                let body = Heard::new(body, Arc::clone(&pulse));
                 Answering::Later(Box::pin(async move {
-                    let reply = attempt::decide((&desk, &pulse), parts.headers, body, undecided).await;
+                    let reply = attempt::decide(&desk, parts.headers, body, undecided).await;
                     finished(reply, &desk, &pulse)
                 }))
             }
@@ -106,6 +107,7 @@ impl Reception {
     fn room(&self, request: Request<Incoming>) -> Answering {
         let (desk, pulse) = (Arc::clone(&self.desk), Arc::clone(&self.pulse));
         let (mut rooms, peer) = (self.rooms.clone(), self.peer);
+        let request = request.map(|body| Heard::new(body, Arc::clone(&pulse)));
         Answering::Later(Box::pin(async move {
             let reply = shop::answer(&mut rooms, peer, request).await;
             finished(reply, &desk, &pulse)
