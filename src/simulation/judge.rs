@@ -154,12 +154,7 @@ impl Life<'_, '_> {
         let live: u32 = theirs.filter(|order| is_live(&order.state)).map(|order| order.units).sum();
         let is_beyond_limit = live + ask.units > durable.sales[0].1;
         if available == 0 {
-            let mut answers = refused(SoldOut { held_may_return: held > 0 }.into());
-            // A sign that is still open promises nothing: then the limit is asked first.
-            if is_beyond_limit {
-                answers.extend(refused(LimitReached.into()));
-            }
-            return answers;
+            return refused(SoldOut { held_may_return: held > 0 }.into());
         }
         if is_beyond_limit {
             refused(LimitReached.into())

@@ -53,10 +53,12 @@ struct Shard {
 }
 
 impl Shard {
-    fn take_whole(&self, units: u32) -> bool {
+    /// All of them or none; says how many are left behind them.
+    fn take_whole(&self, units: u32) -> Option<u32> {
         // Acquire: after the return that put the unit here. Release: `held`, raised before, is seen by who finds the
         // shard empty.
-        self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(units)).is_ok()
+        let taken = self.free.fetch_update(Ordering::AcqRel, Ordering::Acquire, |free| free.checked_sub(units));
+        taken.ok().map(|free| free - units)
     }
 
     fn take_up_to(&self, units: u32) -> u32 {
@@ -89,6 +91,7 @@ impl Shelf {
         // Relaxed: nobody else knows the shelf yet.
         shelf.home(0).held.fetch_add(held, Ordering::Relaxed);
         shelf.add(free);
+        shelf.look_for_the_end(&shelf.lock());
         shelf
     }
 
@@ -102,7 +105,8 @@ impl Shelf {
         said_by(self.sign.load(Ordering::Relaxed))
     }
 
-    /// Takes units for an order that will be held or confirmed: from `home` first, then from wherever they lie.
+    /// Takes units for an order that will be held or confirmed: from `home` first, then from wherever they lie. Who takes the
+    /// last one hangs out the sign.
     ///
     /// # Refuses
     /// [`Unavailable::SoldOut`] and hangs out the sign, [`Unavailable::InsufficientStock`].
@@ -113,12 +117,17 @@ impl Shelf {
             // by the take itself.
             self.home(home).held.fetch_add(held, Ordering::Relaxed);
         }
-        if self.beginning_at(home).any(|shard| shard.take_whole(units)) {
+        if let Some(left) = self.beginning_at(home).find_map(|shard| shard.take_whole(units)) {
+            if left == 0 {
+                // Of several who empty a counter each, the last one in here sees all of them empty.
+                self.look_for_the_end(&self.lock());
+            }
             return Ok(());
         }
         let counting = self.lock();
         let got = self.gather(&counting, home, units);
         if got == units {
+            self.look_for_the_end(&counting);
             return Ok(());
         }
         self.home(home).held.fetch_sub(held, Ordering::Relaxed);
@@ -164,7 +173,9 @@ impl Shelf {
     #[must_use]
     pub fn withdraw(&self, home: usize, units: u32) -> bool {
         let counting = self.lock();
-        self.gather(&counting, home, units) == units
+        let is_done = self.gather(&counting, home, units) == units;
+        self.look_for_the_end(&counting);
+        is_done
     }
 
     /// How many units are free. Waits for a gather that is underway, so that it never shows one.
@@ -188,6 +199,13 @@ impl Shelf {
             self.home(home).put(got);
         }
         got
+    }
+
+    fn look_for_the_end(&self, counting: &MutexGuard<'_, ()>) {
+        // Acquire: as in `Shard::take_up_to`.
+        if self.shards.iter().all(|shard| shard.free.load(Ordering::Acquire) == 0) {
+            self.hang_out_the_sign(counting);
+        }
     }
 
     fn hang_out_the_sign(&self, counting: &MutexGuard<'_, ()>) -> Unavailable {

@@ -27,10 +27,11 @@ fn an_order_is_made_of_what_the_sale_says_and_what_the_attempt_wants() {
 }
 
 #[test]
-fn the_sign_is_hung_out_by_who_finds_nothing_and_taken_in_by_a_return() {
+fn the_sign_is_hung_out_with_the_last_unit_and_taken_in_by_a_return() {
     let shop = Shop::new(2, 1, NO_HOLD, &[1]);
     assert_eq!(shop.peek(0), Ok(()));
     let order = shop.buy(ask("a", 1)).expect("the last unit");
+    assert_eq!(shop.peek(0), Err(sold_out(false)));
     assert_eq!(shop.buy(ask("b", 1)).err(), Some(sold_out(false)));
     assert_eq!(shop.peek(0), Err(sold_out(false)));
     shop.stock.give_back(&order);

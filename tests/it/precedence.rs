@@ -1,5 +1,7 @@
 //! Two reasons to refuse at once: the contract's first one answers.
 
+use serde_json::json;
+
 use crate::contract::{refused, won};
 use crate::plan::{ONCE, Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
@@ -118,6 +120,30 @@ fn the_latch_answers_before_the_body_is_even_read() {
         wire.say(format!("{head}content-length: {length}\r\n\r\n").as_bytes());
         refused(&wire.hear().expect("an answer before the body"), "sold_out");
     }
+}
+
+#[test]
+fn the_latch_is_closed_as_soon_as_the_last_unit_is_gone_whoever_took_it() {
+    let unreadable = |sale: &str| Request::attempt(sale, SKU).buyer("b").body("application/json", b"{");
+    let sold = Sale::of(SALE, 8).limit(8);
+    let shop = Shop::open(&Plan::gateway().sale(sold).sale(Sale::of("never", 0)).sale(Sale::of("withdrawn", 3)));
+    refused(&shop.ask(&unreadable("never")), "sold_out");
+    refused(&shop.ask(&unreadable("withdrawn")), "malformed");
+    shop.change(&format!("/v1/admin/sales/withdrawn/items/{SKU}/stock"), Some(&json!({ "add": -3 })));
+    refused(&shop.ask(&unreadable("withdrawn")), "sold_out");
+    for buyer in ["a", "c", "d"] {
+        refused(&shop.ask(&unreadable(SALE)), "malformed");
+        won(&shop.ask(&attempt(buyer)));
+    }
+    won(&shop.ask(&attempt("e").quantity(5)));
+    refused(&shop.ask(&unreadable(SALE)), "sold_out");
+    refused(&shop.ask(&attempt("e")), "sold_out");
+    let shop = Shop::open_at(shop.close());
+    for sale in [SALE, "never", "withdrawn"] {
+        refused(&shop.ask(&unreadable(sale)), "sold_out");
+    }
+    shop.change(&format!("/v1/admin/sales/never/items/{SKU}/stock"), Some(&json!({ "add": 1 })));
+    refused(&shop.ask(&unreadable("never")), "malformed");
 }
 
 #[test]

@@ -21,8 +21,6 @@ use crate::stock::Unavailable;
 pub(super) struct Item {
     pub(super) stock: u32,
     price_minor: i64,
-    /// Somebody has found it empty, and nothing has come since.
-    latched: bool,
 }
 
 #[derive(Debug)]
@@ -61,7 +59,7 @@ impl Sale {
     }
 
     fn put(&mut self, terms: &ItemTerms) {
-        let item = Item { stock: terms.stock, price_minor: terms.price.minor(), latched: false };
+        let item = Item { stock: terms.stock, price_minor: terms.price.minor() };
         self.items.insert(terms.sku.to_string(), item);
     }
 }
@@ -116,12 +114,13 @@ impl Model {
 
     fn descend(&self, ask: Ask<'_>) -> Result<Depth, Refusal> {
         let sale = self.sales.get(ask.sale).ok_or(NotOnSale::SaleNotFound)?;
-        let item = sale.items.get(ask.sku).ok_or(NotOnSale::ItemNotFound)?;
+        sale.items.get(ask.sku).ok_or(NotOnSale::ItemNotFound)?;
         if let Some(order) = self.order_under(ask) {
             return Ok(Depth::Again(order.clone()));
         }
         sale.ask(self.now)?;
-        if item.latched { Err(self.sold_out(ask).into()) } else { Ok(Depth::Open) }
+        let is_sold_out = self.units_on(ask.sale, ask.sku).remaining == 0;
+        if is_sold_out { Err(self.sold_out(ask).into()) } else { Ok(Depth::Open) }
     }
 
     /// Its body has come.
@@ -156,9 +155,7 @@ impl Model {
         }
         let remaining = self.units_on(ask.sale, ask.sku).remaining;
         if remaining == 0 {
-            let refusal = self.sold_out(ask);
-            self.item(ask.sale, ask.sku)?.latched = true;
-            return Err(refusal.into());
+            return Err(self.sold_out(ask).into());
         }
         if remaining < ask.units {
             return Err(Unavailable::InsufficientStock.into());
@@ -212,7 +209,6 @@ impl Model {
         }
         let item = self.item(id, sku).map_err(|_| Unchanged::ItemNotFound)?;
         item.stock = u32::try_from(stock).map_err(|_| Unchanged::AboveMaximum)?;
-        item.latched &= add <= 0;
         Ok(self.units_on(id, sku))
     }
 
@@ -246,6 +242,7 @@ impl Model {
         sale.limit = change.limit_per_buyer.unwrap_or(sale.limit);
         sale.hold = change.hold.unwrap_or(sale.hold);
         change.items.iter().for_each(|item| sale.put(item));
+        self.tick();
         Ok(())
     }
 
@@ -263,7 +260,6 @@ impl Model {
     /// What isn't in the ledger is forgotten.
     pub(super) fn restart(&mut self) {
         self.sums.clear();
-        self.sales.values_mut().flat_map(|sale| sale.items.values_mut()).for_each(|item| item.latched = false);
         self.opened_at = self.now;
         for number in 0..self.orders.len() {
             let logged = self.logged.get(&number).copied().or(self.orders[number].expires_at);

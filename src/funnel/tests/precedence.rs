@@ -122,12 +122,12 @@ fn the_phase_is_said_before_the_sign() {
 
 #[test]
 fn the_sign_is_said_before_the_limit_and_the_limit_before_the_stock() {
-    let house = House::selling(2);
+    let house = House::selling(3);
     house.buy(ask("ann").units(2));
     let too_many = Some(Refusal::Stock(Unavailable::LimitReached));
-    assert_eq!(house.refusal(ask("ann")), too_many, "nothing is left, and nobody has found out");
-    assert_eq!(house.refusal(ask("bob")), Some(SOLD_OUT), "the one who finds out");
-    assert_eq!(house.refusal(ask("ann")), Some(SOLD_OUT), "the sign says so");
+    assert_eq!(house.refusal(ask("ann").units(2)), too_many, "one is left, and she has had hers");
+    house.buy(ask("bob"));
+    assert_eq!(house.refusal(ask("ann")), Some(SOLD_OUT), "the last one is gone, and the sign says so");
 }
 
 #[test]

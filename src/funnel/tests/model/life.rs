@@ -17,12 +17,6 @@ impl Model {
         order.expires_at.max(order.expires_at.and(grace))
     }
 
-    /// The units are free again.
-    fn free(&mut self, number: usize) {
-        let (sale, sku) = (self.orders[number].sale.clone(), self.orders[number].sku.clone());
-        self.item(&sale, &sku).expect("an order's item").latched = false;
-    }
-
     pub(in super::super) fn cancel(&mut self, number: usize, buyer: Option<&str>) -> Result<bool, Unmoved> {
         let order = self.orders.get_mut(number).ok_or(Unmoved::NotFound)?;
         if buyer.is_some_and(|buyer| buyer != order.buyer) {
@@ -33,7 +27,6 @@ impl Model {
             OrderState::Expired => return Err(Unmoved::Expired),
             _ => return Err(Unmoved::NotHeld),
         }
-        self.free(number);
         Ok(true)
     }
 
@@ -57,9 +50,7 @@ impl Model {
         if self.units_of(&order.sale, &order.buyer) + order.units > self.sales[&order.sale].limit {
             return false;
         }
-        let remaining = self.units_on(&order.sale, &order.sku).remaining;
-        if remaining < order.units {
-            self.item(&order.sale, &order.sku).expect("an order's item").latched |= remaining == 0;
+        if self.units_on(&order.sale, &order.sku).remaining < order.units {
             return false;
         }
         self.orders[number].state = OrderState::Confirmed;
@@ -75,7 +66,6 @@ impl Model {
             _ => return Err(Unmoved::NotHeld),
         }
         if restock {
-            self.free(number);
         } else {
             let order = self.orders[number].clone();
             self.item(&order.sale, &order.sku).expect("an order's item").stock -= order.units;
@@ -148,7 +138,6 @@ impl Model {
             let order = &mut self.orders[number];
             if order.state == OrderState::Held && order.deadline.is_some_and(|deadline| deadline <= self.now) {
                 order.state = OrderState::Expired;
-                self.free(number);
             }
         }
     }
