@@ -24,7 +24,7 @@ pub struct Fault {
 /// # Errors
 /// Everything that is wrong, in the order of the body.
 pub fn offer(body: &Json) -> Result<Offer, Vec<Fault>> {
-    let (typed, mut complaints) = typed(body)?;
+    let (typed, mut complaints) = typed(body, &SALE_KEYS)?;
     let offers = offers::offers(&[typed], &mut complaints);
     match (offers.into_iter().next(), complaints.is_empty()) {
         (Some(offer), true) => Ok(offer),
@@ -32,18 +32,29 @@ pub fn offer(body: &Json) -> Result<Offer, Vec<Fault>> {
     }
 }
 
+/// What a change may take away.
+const MAY_GO: [&str; 3] = ["opens_at", "closes_at", "hold"];
+
 /// Reads a change of a sale: any members but `id`; null takes a time or hold away.
 ///
 /// # Errors
 /// Everything that is wrong, in the order of the body.
 pub fn change(body: &Json) -> Result<SaleChange, Vec<Fault>> {
-    let (typed, mut complaints) = typed(body)?;
+    // Its id is known, and never changes.
+    let (typed, mut complaints) = typed(body, &SALE_KEYS[1..])?;
     let nulls: Vec<&str> = match body {
         Json::Object(members) => {
             members.iter().filter(|(_, value)| value.is_null()).map(|(name, _)| name.as_str()).collect()
         }
         _ => Vec::new(),
     };
+    for name in nulls.iter().filter(|name| !MAY_GO.contains(name) && SALE_KEYS.contains(name)) {
+        complain(
+            &mut complaints,
+            &format!("/{name}"),
+            format!("can't be taken away; null is for {}", MAY_GO.join(", ")),
+        );
+    }
     let change = offers::change(&typed, &nulls, &mut complaints);
     if complaints.is_empty() { Ok(change) } else { Err(faults(complaints)) }
 }
@@ -59,7 +70,7 @@ fn faults(complaints: Vec<Complaint>) -> Vec<Fault> {
     complaints.into_iter().map(fault).collect()
 }
 
-fn typed(body: &Json) -> Result<(TypedSale, Vec<Complaint>), Vec<Fault>> {
+fn typed(body: &Json, keys: &[&str]) -> Result<(TypedSale, Vec<Complaint>), Vec<Fault>> {
     let Json::Object(members) = body else {
         return Err(vec![Fault { pointer: String::new(), says: "must be an object".into() }]);
     };
@@ -81,7 +92,8 @@ fn typed(body: &Json) -> Result<(TypedSale, Vec<Complaint>), Vec<Fault>> {
         .filter(|(name, _)| *name != "items")
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect();
-    let terms = settings("", &terms, &SALE_KEYS, &mut complaints);
+    let known: Vec<&str> = keys.iter().copied().chain(["items"]).collect();
+    let terms = settings("", &terms, &known, &mut complaints);
     Ok((TypedSale { terms, items }, complaints))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use toml::Value;
 
-use super::error::Complaint;
+use super::error::{Complaint, Place};
 use super::file::TypedSale;
 use super::reader::Reader;
 use super::schedule;
@@ -26,9 +26,6 @@ pub(super) fn offers(sales: &[TypedSale], complaints: &mut Vec<Complaint>) -> Ve
 /// A change of a sale: what is set changes, what is null goes away, what is absent stays.
 pub(super) fn change(typed: &TypedSale, nulls: &[&str], complaints: &mut Vec<Complaint>) -> SaleChange {
     let reader = &mut Reader { settings: &typed.terms, shown: "sale.", complaints };
-    if reader.has("id") {
-        reader.complain("id", "never changes");
-    }
     let mut change = SaleChange {
         title: reader.has("title").then(|| title(reader, "")),
         opens_at: nulls.contains(&"opens_at").then_some(None).or_else(|| time(reader, "opens_at").map(Some)),
@@ -45,8 +42,12 @@ fn offer(typed: &TypedSale, ids: &mut HashSet<SaleId>, complaints: &mut Vec<Comp
     let sale = terms(&mut Reader { settings: &typed.terms, shown: "sale.", complaints }, ids);
     let items = items(typed, complaints);
     if items.is_empty() {
-        let says = "is missing: a sale needs at least one [[sale.item]]".into();
-        complaints.push(Complaint { place: typed.terms.place.clone(), key: "sale.item".into(), says });
+        let (place, item) = match &typed.terms.place {
+            Place::Body(pointer) => (Place::Body(format!("{pointer}/items")), "item"),
+            place => (place.clone(), "[[sale.item]]"),
+        };
+        let says = format!("is missing: a sale needs at least one {item}");
+        complaints.push(Complaint { place, key: "sale.item".into(), says });
     }
     Some(Offer { sale: sale?, items: items.into_iter().collect::<Option<_>>()? })
 }

@@ -29,6 +29,7 @@ mod service;
 mod shop;
 mod stream;
 mod sweep;
+mod unique;
 mod views;
 mod worker;
 

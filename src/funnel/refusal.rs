@@ -75,7 +75,8 @@ pub enum Pointer {
     Unknown(FieldName),
 }
 
-/// The beginning of an unknown field's name, kept in place: a refusal allocates nothing.
+/// The beginning of an unknown field's name, as a JSON pointer says it (RFC 6901), kept in place: a refusal allocates
+/// nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FieldName {
     bytes: [u8; Self::BYTES_MAX],
@@ -86,12 +87,19 @@ impl FieldName {
     /// A name that is longer was no slip of the pen.
     const BYTES_MAX: usize = 31;
 
-    /// As much of a name as is kept: plain letters and digits, others as `?`.
+    /// As much of a name as is kept: plain letters, digits and signs, others as `?`.
     #[must_use]
     pub fn of(name: &str) -> Self {
+        let said = name.chars().flat_map(|letter| match letter {
+            '~' => [Some(b'~'), Some(b'0')],
+            '/' => [Some(b'~'), Some(b'1')],
+            // Neither quotes nor what else JSON or a terminal would want escaped.
+            letter if letter.is_ascii_graphic() && !matches!(letter, '"' | '\\') => [u8::try_from(letter).ok(), None],
+            _ => [Some(b'?'), None],
+        });
         let mut kept = Self { bytes: [0; Self::BYTES_MAX], length: 0 };
-        for (byte, letter) in kept.bytes.iter_mut().zip(name.bytes()) {
-            *byte = if letter.is_ascii_alphanumeric() || b"_-.".contains(&letter) { letter } else { b'?' };
+        for (byte, letter) in kept.bytes.iter_mut().zip(said.flatten()) {
+            *byte = letter;
             kept.length += 1;
         }
         kept

@@ -85,6 +85,8 @@ impl Keeper {
         sale.change(terms);
         self.funnel.sales.add_items(sale, added.iter().cloned());
         drop(acting);
+        // Whoever has brought the opening forward to now hears of an open sale.
+        self.open_and_end_what_is_due().await;
         self.rescheduled.notify_one();
         Ok(())
     }

@@ -193,3 +193,55 @@ fn what_a_path_names_in_bytes_that_are_no_text_is_not_found() {
     let large = Request::post("/v1/admin/sales").body("application/json", &vec![b' '; 2 << 20]);
     refused(&shop.office(large), "too_large");
 }
+
+#[test]
+fn whatever_the_office_is_asked_wrongly_is_named_by_its_pointer() {
+    let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 5)));
+    let order = order_of(&shop, SALE, "a");
+    let (stock, refund) =
+        (format!("/v1/admin/sales/{SALE}/items/{SKU}/stock"), format!("/v1/admin/orders/{order}/refund"));
+    let (sales, sale) = ("/v1/admin/sales", format!("/v1/admin/sales/{SALE}"));
+    let cases = [
+        ("POST", &*stock, r#"{"add":"1"}"#, "/add"),
+        ("POST", &stock, r#"{"add":1.5}"#, "/add"),
+        ("POST", &stock, "{}", "/add"),
+        ("POST", &stock, r#"{"add":1,"a/b":1}"#, "/a~1b"),
+        ("POST", &refund, r#"{"restock":"yes"}"#, "/restock"),
+        ("POST", sales, r#"{"id":"new"}"#, "/items"),
+        ("POST", sales, r#"{"id":"new","items":[{"sku":"a b"}]}"#, "/items/0/sku"),
+        ("POST", sales, r#"{"id":"new","name":"x"}"#, "/name"),
+        ("PATCH", &sale, r#"{"title":null}"#, "/title"),
+        ("PATCH", &sale, r#"{"id":"other"}"#, "/id"),
+    ];
+    for (method, path, body, pointer) in cases {
+        let problem = refused(
+            &shop.office(Request::new(method, path).body("application/json", body.as_bytes())),
+            "invalid_field",
+        );
+        assert_eq!(problem["pointer"], pointer, "{method} {path} {body}: {problem:#}");
+        assert!(!problem["detail"].to_string().contains("[["), "that is how a file says it: {problem:#}");
+    }
+    // Who says something twice says nothing.
+    for (method, path, body) in [
+        ("POST", &*stock, r#"{"add":1,"add":2}"#),
+        ("POST", sales, r#"{"id":"one","id":"two","items":[]}"#),
+        ("PATCH", &sale, r#"{"title":"one","title":"two"}"#),
+    ] {
+        let request = Request::new(method, path).body("application/json", body.as_bytes());
+        refused(&shop.office(request), "malformed");
+    }
+    assert_eq!(get(&shop, sales)["sales"].as_array().map(Vec::len), Some(1));
+    assert_eq!(shop.sale(SALE)["items"][0]["remaining"], 4, "and nothing has happened");
+}
+
+#[test]
+fn a_sale_whose_opening_is_brought_forward_is_open_when_the_office_hears_of_it() {
+    for opens_at in [Value::Null, json!("2020-01-01T00:00:00Z")] {
+        let shop = Shop::open(&Plan::gateway().sale(Sale::of(SALE, 5).opens_at("2099-01-01T00:00:00Z")));
+        refused(&shop.ask(&Request::attempt(SALE, SKU).buyer("a")), "sale_not_open");
+        let change = Request::new("PATCH", &format!("/v1/admin/sales/{SALE}")).json(&json!({ "opens_at": opens_at }));
+        let changed = shop.office(change);
+        assert_eq!((changed.status, &changed.json()["phase"]), (200, &json!("live")), "{}", changed.text());
+        order_of(&shop, SALE, "a");
+    }
+}

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
+use serde_path_to_error::Segment;
 use utoipa::ToSchema;
 
 use super::problem::Problem;
@@ -20,6 +21,7 @@ use super::{Here, Office};
 use crate::config::declared;
 use crate::door::body;
 use crate::door::extract::{Named, Whole};
+use crate::door::unique::Unique;
 use crate::keeper::Unchanged;
 use crate::offer::Phase;
 
@@ -40,13 +42,26 @@ pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> 
     if !body::is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }
-    serde_json::from_slice(bytes).map_err(|error| {
-        if error.is_data() {
-            Problem::Invalid { pointer: String::new(), says: error.to_string() }
-        } else {
-            Problem::Malformed
-        }
+    let Unique(body) = serde_json::from_slice(bytes).map_err(|_| Problem::Malformed)?;
+    serde_path_to_error::deserialize(body).map_err(|fault| {
+        let pointer = pointer(fault.path());
+        Problem::Invalid { pointer, says: fault.into_inner().to_string() }
     })
+}
+
+/// As RFC 6901 writes it.
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    let segment = |segment: &Segment| match segment {
+        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Seq { index } => format!("/{index}"),
+        Segment::Enum { .. } | Segment::Unknown => String::new(),
+    };
+    path.iter().map(segment).collect()
+}
+
+/// What a body has to be that must say something.
+fn said<T>(value: Option<T>, name: &str, wanted: &str) -> Result<T, Problem> {
+    value.ok_or_else(|| Problem::Invalid { pointer: format!("/{name}"), says: format!("is missing: {wanted}") })
 }
 
 fn phase_view(id: &str, phase: Phase) -> Response {
@@ -76,7 +91,8 @@ pub(super) async fn end(State(office): Here, Named(id): Named<String>) -> Result
 #[serde(deny_unknown_fields)]
 pub(in crate::door) struct Adjustment {
     /// Units that come; below zero: free units that go.
-    add: i64,
+    #[schema(required, nullable = false)]
+    add: Option<i64>,
 }
 
 /// `POST /v1/admin/sales/{sale}/items/{sku}/stock`
@@ -87,6 +103,7 @@ pub(super) async fn stock(
     Whole(bytes): Whole,
 ) -> Result<Response, Problem> {
     let Adjustment { add } = parse(&headers, &bytes)?;
+    let add = said(add, "add", "a whole number of units that come, or go where it is below zero")?;
     let (keeper, sale, item) = (Arc::clone(&office.keeper), id.clone(), sku.clone());
     let units = whole(async move { keeper.adjust(&sale, &item, add).await }).await?;
     let (stock, remaining, held) = (units.stock, units.remaining, units.held);
