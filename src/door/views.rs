@@ -101,8 +101,8 @@ impl<'a> OrderView<'a> {
         }
     }
 
-    /// As the ledger has it.
-    pub(super) fn of_record(order: &'a OrderRecord) -> Self {
+    /// As the ledger has it; PostgreSQL has all events up to `shipped`.
+    pub(super) fn of_record(order: &'a OrderRecord, shipped: i64) -> Self {
         Self {
             order: order.id,
             sale: order.sale.as_str(),
@@ -114,8 +114,8 @@ impl<'a> OrderView<'a> {
             total: order.total().into(),
             placed_at: order.placed_at,
             expires_at: order.expires_at,
-            // What is read from the ledger is on disk.
-            stored: Stored::Disk.word(),
+            // What is read from the ledger is on disk at least.
+            stored: if order.seq <= shipped { Stored::Postgres } else { Stored::Disk }.word(),
             late: order.is_late.then_some(true),
         }
     }

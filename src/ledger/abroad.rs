@@ -57,6 +57,11 @@ impl Abroad {
         let _ = self.bell.set(bell);
     }
 
+    /// Whether anybody ships for those who wait, and ends their waiting.
+    pub(super) fn is_attended(&self) -> bool {
+        self.bell.get().is_some()
+    }
+
     /// PostgreSQL has the log up to here.
     pub(super) fn shipped(&self) -> i64 {
         // Acquire: pairs with `arrived`; who reads it may tell a buyer.

@@ -100,13 +100,14 @@ impl Ledger {
         }
     }
 
-    /// Whether what was promised of an order has come true: for whoever asks for an order that is on disk already.
+    /// Whether what was promised of an order has come true: for whoever asks for an order that is on disk already. In a shop
+    /// that promises PostgreSQL no more nobody waits for it: what is true of the order is all that there is to say.
     pub fn kept(&self, order: &Order, desk: DeskId, since: MonoTime) -> Receipt {
-        let stored = self.stored(order);
-        let Some(seq) = order.seq().filter(|_| order.terms.ack == Ack::Postgres && stored < Stored::Postgres) else {
+        let (stored, commons) = (self.stored(order), &self.commons);
+        let waits = order.terms.ack == Ack::Postgres && stored < Stored::Postgres && commons.abroad.is_attended();
+        let Some(seq) = order.seq().filter(|_| waits) else {
             return Receipt::known(Ok(stored));
         };
-        let commons = &self.commons;
         if !commons.abroad.takes(commons.queue.places.capacity()) {
             return Receipt::known(Err(Unwritten::OutcomeUnknown));
         }

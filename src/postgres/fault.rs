@@ -36,6 +36,14 @@ pub enum PostgresFault {
     /// Somebody else has shipped for this node.
     #[error("somebody else ships as this node")]
     Overtaken,
+    /// Nothing has been shipped there yet, or by an older doorbuster.
+    #[error("the schema in PostgreSQL is version {found}, {known} is needed: ship there first (0: nobody ever has)")]
+    OlderSchema {
+        /// Theirs.
+        found: i32,
+        /// Ours.
+        known: i32,
+    },
     /// The tables are those of a newer doorbuster.
     #[error("the schema in PostgreSQL is version {found}, this doorbuster knows {known}")]
     NewerSchema {
@@ -64,7 +72,7 @@ impl PostgresFault {
             Self::Silent(_) => Remedy::Fewer,
             Self::Read(ReadFault::Order { .. } | ReadFault::Corrupt(_)) => Remedy::Alarm,
             Self::Read(_) => Remedy::Reconnect,
-            Self::Poison(_) | Self::Diverged(_) | Self::NewerSchema { .. } => Remedy::Alarm,
+            Self::Poison(_) | Self::Diverged(_) | Self::OlderSchema { .. } | Self::NewerSchema { .. } => Remedy::Alarm,
             Self::Postgres(error) => match error.code() {
                 // Too slow, or somebody has cancelled it.
                 Some(&SqlState::QUERY_CANCELED) => Remedy::Fewer,

@@ -36,9 +36,7 @@ pub(super) async fn check(client: &Client) -> Result<(), PostgresFault> {
     match found.cmp(&known) {
         std::cmp::Ordering::Equal => Ok(()),
         std::cmp::Ordering::Greater => Err(PostgresFault::NewerSchema { found, known }),
-        std::cmp::Ordering::Less => {
-            Err(PostgresFault::Diverged(format!("its tables are version {found}, {known} is needed: ship there first")))
-        }
+        std::cmp::Ordering::Less => Err(PostgresFault::OlderSchema { found, known }),
     }
 }
 

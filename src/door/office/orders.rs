@@ -96,7 +96,9 @@ pub(super) async fn list(State(office): Here, RawQuery(text): RawQuery) -> Resul
         Ok((orders, next))
     })
     .await?;
-    let page = OrdersPage { orders: orders.iter().map(OfficeOrder::of_record).collect(), next: next.map(cursor_of) };
+    let shipped = office.funnel.ledger.shipped();
+    let orders = orders.iter().map(|order| OfficeOrder::of_record(order, shipped)).collect();
+    let page = OrdersPage { orders, next: next.map(cursor_of) };
     Ok(unkept(Json(page)))
 }
 

@@ -117,9 +117,9 @@ pub(in crate::door) struct OfficeOrder<'a> {
 }
 
 impl<'a> OfficeOrder<'a> {
-    pub(super) fn of_record(order: &'a OrderRecord) -> Self {
+    pub(super) fn of_record(order: &'a OrderRecord, shipped: i64) -> Self {
         let payment = order.payment.as_ref().map(PaymentId::as_str);
-        Self { order: OrderView::of_record(order), payment }
+        Self { order: OrderView::of_record(order, shipped), payment }
     }
 }
 

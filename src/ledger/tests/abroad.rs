@@ -2,6 +2,11 @@
 
 use super::*;
 
+/// Somebody ships for those who wait.
+fn attended(house: &House) {
+    house.ledger.on_departure(Arc::new(Sleeper(Arc::clone(&house.ears))));
+}
+
 /// An order on its disk, whose buyer waits for PostgreSQL.
 fn placed(house: &mut House, buyer: &str) -> (Arc<Order>, Receipt) {
     let order = order_of(SALE, ITEM, buyer, 1, Ack::Postgres);
@@ -14,7 +19,7 @@ fn placed(house: &mut House, buyer: &str) -> (Arc<Order>, Receipt) {
 #[test]
 fn a_buyer_who_waits_for_postgresql_is_told_when_it_has_his_order_and_not_before() {
     let mut house = House::with_stock(9);
-    house.ledger.on_departure(Arc::new(Sleeper(Arc::clone(&house.ears))));
+    attended(&house);
     let (first, mut receipt) = placed(&mut house, "a");
     let (second, later) = placed(&mut house, "b");
     let seq = first.seq().unwrap();
@@ -43,6 +48,7 @@ fn a_shipper_that_was_faster_than_the_writer_keeps_nobody_waiting() {
 #[test]
 fn whoever_has_waited_too_long_is_told_that_nobody_knows_and_his_order_stays() {
     let mut house = House::with_stock(9);
+    attended(&house);
     let (early, first) = placed(&mut house, "a");
     let begun = house.clock.now().mono;
     house.clock.advance(Duration::from_secs(1));
@@ -61,6 +67,7 @@ fn whoever_has_waited_too_long_is_told_that_nobody_knows_and_his_order_stays() {
 #[test]
 fn while_postgresql_is_away_nobody_is_let_in_who_needs_it_and_everybody_else_is() {
     let mut house = House::with_stock(9);
+    attended(&house);
     let (order, _receipt) = placed(&mut house, "a");
     assert!(house.ledger.set_away(true) && !house.ledger.set_away(true), "news once");
     assert_eq!(house.ledger.slot_for(Ack::Postgres).err(), Some(Unwritten::Busy));
@@ -69,6 +76,14 @@ fn while_postgresql_is_away_nobody_is_let_in_who_needs_it_and_everybody_else_is(
     assert_eq!(again.peek(), Some(Err(Unwritten::OutcomeUnknown)), "nobody knows, and nobody is kept waiting");
     assert!(house.ledger.set_away(false));
     assert!(house.ledger.slot_for(Ack::Postgres).is_ok());
+}
+
+#[test]
+fn where_nobody_ships_any_more_a_winner_hears_what_is_true_of_his_order_at_once() {
+    let mut house = House::with_stock(9);
+    let (order, _receipt) = placed(&mut house, "a");
+    let again = house.ledger.kept(&order, DeskId::NONE, house.clock.now().mono);
+    assert_eq!(again.peek(), Some(Ok(Stored::Disk)));
 }
 
 #[test]

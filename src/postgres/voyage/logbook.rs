@@ -35,8 +35,13 @@ impl Voyage {
         self.remind();
     }
 
-    fn behind_since(&self, shipped: i64) -> Option<WallTime> {
-        self.loader.as_ref().and_then(|loader| loader.written_at(shipped + 1))
+    /// When the first event that PostgreSQL lacks was written. None, too, where it hasn't said yet how far it is.
+    fn behind_since(&mut self, shipped: i64) -> Option<WallTime> {
+        if shipped == 0 && self.loader.is_none() {
+            return None;
+        }
+        // A voyage that has just begun has opened none, and PostgreSQL may be away for long.
+        self.loader().ok()?.written_at(shipped + 1)
     }
 
     /// Tells the log of a lag, now and then.
@@ -62,8 +67,7 @@ impl Voyage {
             self.loader = None;
         }
         let (why, state) = (fault.to_string(), state_of(fault));
-        let ledger = &self.funnel.ledger;
-        let behind_since = self.behind_since(ledger.shipped());
+        let behind_since = self.behind_since(self.funnel.ledger.shipped());
         let is_news = self.board.note(|notes| {
             notes.faults += 1;
             notes.behind_since = behind_since;
@@ -77,7 +81,7 @@ impl Voyage {
             tracing::warn!(why, "PostgreSQL is away");
         }
         let is_over = state == ShippingState::Stopped || self.heard.elapsed() > self.terms.patience;
-        if is_over && ledger.set_away(true) && self.terms.ack == Ack::Postgres {
+        if is_over && self.funnel.ledger.set_away(true) && self.terms.ack == Ack::Postgres {
             tracing::error!(why, "PostgreSQL is away: no orders are taken until it is back");
         }
         self.remind();
