@@ -56,6 +56,16 @@ pub enum CourierFault {
     Gone,
 }
 
+impl CourierFault {
+    /// Whether it may be another time.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Start(_) | Self::Read(_) | Self::Unwritten(_) => true,
+            Self::NoLedger | Self::Gone => false,
+        }
+    }
+}
+
 /// How an endpoint is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointStatus {
@@ -207,8 +217,10 @@ impl Desk {
             };
             match errand {
                 Some(Errand::Serve(endpoints, told)) => {
+                    let served = self.serve_only(endpoints, &mut rounds).await;
+                    rounds.is_broken = served.as_ref().is_err_and(CourierFault::may_pass);
                     // Whoever has asked and gone doesn't want to know.
-                    let _ = told.send(self.serve_only(endpoints, &mut rounds).await);
+                    let _ = told.send(served);
                 }
                 Some(Errand::Again(no, again)) => {
                     // Not sent: the answer is dropped, which says that nobody serves it.
@@ -231,7 +243,7 @@ impl Desk {
     async fn begin_again(&self, rounds: &mut Rounds) {
         if let Err(fault) = self.serve_only(rounds.endpoints.clone(), rounds).await {
             tracing::error!(%fault, "no webhook is served: it is tried again");
-            rounds.is_broken = true;
+            rounds.is_broken = fault.may_pass();
         }
     }
 

@@ -119,8 +119,10 @@ fn a_receiver_that_hangs_changes_no_answer() {
     assert_eq!((won_count.into_inner(), sold_out.into_inner()), (100, ATTEMPTS - 100));
     eventually("they hang", || receiver.messages().len() >= 16);
     assert_eq!((&webhook(&shop)["delivered"], &webhook(&shop)["state"]), (&json!(0), &json!("enabled")));
-    let metrics = shop.office(Request::get("/metrics")).text();
-    assert!(metrics.contains("doorbuster_messages_pending{webhook=\"1\"} 102"), "{metrics}");
+    eventually("all of them wait", || {
+        let metrics = shop.office(Request::get("/metrics")).text();
+        metrics.contains("doorbuster_messages_pending{webhook=\"1\"} 102")
+    });
     receiver.answer_with(Answer::Status(200));
     let home = shop.close();
     // What hung when it was closed is told by the next one.
