@@ -1,6 +1,8 @@
 // What happens in the sale? The shop tells by a stream of events; where no stream comes through, it is asked.
 
 const FIRST_FRAME_MS = 8000;
+// The shop says something every 15 s: a stream that is silent for so long is dead, though nobody has said so.
+const SILENT_MS = 40000;
 const POLL_MS = 3000;
 // A stream that ends sooner is no stream: it isn't asked for again at once.
 const SHORT_MS = 5000;
@@ -94,11 +96,12 @@ function listen() {
       removeEventListener('offline', end);
       resolve(heard);
     };
-    const timer = setTimeout(end, FIRST_FRAME_MS);
+    let timer = setTimeout(end, FIRST_FRAME_MS);
     stream.addEventListener('sale', ({ data }) => {
       heard = true;
       isTold = true;
       clearTimeout(timer);
+      timer = setTimeout(end, SILENT_MS);
       setLink('live');
       takePulse(JSON.parse(data));
     });
