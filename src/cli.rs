@@ -19,6 +19,7 @@ pub use torture::{TortureArgs, TortureProfile};
 
 use crate::config::{Overrides, Store};
 use crate::demo::SECONDS_MIN;
+use crate::ids::{BuyerRef, SaleId};
 
 /// Version, commit and SQLite's version.
 static VERSION: LazyLock<String> = LazyLock::new(|| {
@@ -104,6 +105,9 @@ pub struct ServeArgs {
     /// Where ledger and keys lie
     #[arg(long, value_name = "DIR")]
     data_dir: Option<String>,
+    /// Close when standard input ends: whoever has started the shop is gone
+    #[arg(long, hide = true)]
+    pub until_stdin_ends: bool,
     /// Where orders are written down; none: nowhere, for measuring
     #[arg(long, value_name = "STORE", value_parser = PossibleValuesParser::new(["sqlite", "none"]).map(store))]
     ledger: Option<Store>,
@@ -167,10 +171,10 @@ pub enum PassCommand {
 #[derive(Debug, Clone, Args)]
 pub struct PassIssueArgs {
     /// The sale that the passes are for
-    #[arg(long, value_name = "ID")]
-    pub sale: String,
+    #[arg(long, value_name = "ID", value_parser = |text: &str| SaleId::parse(text))]
+    pub sale: SaleId,
     /// The buyer; with --count, the buyers are ID-1 to ID-N
-    #[arg(long, value_name = "ID")]
+    #[arg(long, value_name = "ID", value_parser = |text: &str| BuyerRef::parse(text.as_bytes()).map(|_| text.to_owned()))]
     pub buyer: String,
     /// How many passes
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]

@@ -54,7 +54,7 @@
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
 //! | `torture`, `fuzz` | test builds only: everything that goes wrong, and a judge of it; every parser of outside bytes |
 //! | [`failpoint`] | where a test build can be made to fail; nothing of it in any other |
-//! | [`clock`], `files`, `home`, [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
+//! | [`clock`], `files`, `home`, [`log`], [`metrics`], [`readiness`], `sync`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
 //!
@@ -91,6 +91,7 @@ mod home;
 pub mod ids;
 pub mod keeper;
 pub mod ledger;
+pub mod log;
 pub mod messages;
 pub mod metrics;
 pub mod money;

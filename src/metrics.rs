@@ -14,6 +14,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use crate::funnel::{Funnel, Layer, Sums};
 use crate::ledger::LedgerState;
+use crate::log::LostLines;
 use crate::messages::{Courier, EndpointStatus};
 use crate::postgres::{Shipper, ShippingState};
 
@@ -26,10 +27,16 @@ pub struct Metrics {
 impl Metrics {
     /// The metrics of these floors.
     #[must_use]
-    pub fn new(funnel: Arc<Funnel>, courier: Arc<Courier>, shipper: Option<Arc<Shipper>>) -> Self {
+    pub fn new(
+        funnel: Arc<Funnel>,
+        courier: Arc<Courier>,
+        shipper: Option<Arc<Shipper>>,
+        lost_lines: LostLines,
+    ) -> Self {
         let mut registry = Registry::with_prefix("doorbuster");
         registry.register_collector(Box::new(House { funnel }));
         registry.register_collector(Box::new(Post { courier }));
+        registry.register_collector(Box::new(Log { lost_lines }));
         if let Some(shipper) = shipper {
             registry.register_collector(Box::new(Shipping { shipper }));
         }
@@ -223,6 +230,20 @@ impl Collector for Post {
         gauges(encoder, ("messages_dead", "Messages that nobody tries any more", None), each(|of| of.dead))?;
         let disabled = each(|of| u64::from(of.disabled.is_some()));
         gauges(encoder, ("messages_disabled", "1 while the webhook wants no messages", None), disabled)
+    }
+}
+
+/// What the house says of itself.
+#[derive(Debug)]
+struct Log {
+    lost_lines: LostLines,
+}
+
+impl Collector for Log {
+    fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> fmt::Result {
+        let lost = number(self.lost_lines.count());
+        let help = "Lines of the log that there was no room for, because nobody reads it";
+        counters(&mut encoder, ("log_lines_lost", help), vec![([], lost)])
     }
 }
 

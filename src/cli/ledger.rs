@@ -8,7 +8,7 @@ use clap::{Args, Subcommand};
 use super::DataArgs;
 use crate::ids::SaleId;
 use crate::ledger::export::Format;
-use crate::postgres::NodeId;
+use crate::postgres::{NodeId, Target, TargetFault};
 
 /// What to do with orders.
 #[derive(Debug, Subcommand)]
@@ -27,7 +27,7 @@ pub struct AuditArgs {
     #[arg(long, value_name = "FILE")]
     pub acks: Option<PathBuf>,
     /// Compare PostgreSQL with the ledger as well: the one that is named, else the configured one
-    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "URL", num_args = 0..=1, default_missing_value = "", value_parser = postgres)]
     pub postgres: Option<String>,
     /// Who this shop is there [default: as configured]
     #[arg(long, value_name = "ID", requires = "postgres", value_parser = node)]
@@ -35,6 +35,11 @@ pub struct AuditArgs {
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
+}
+
+/// A URL, or nothing: the configured one.
+fn postgres(text: &str) -> Result<String, TargetFault> {
+    if text.is_empty() { Ok(String::new()) } else { Target::parse(text).map(|_| text.to_owned()) }
 }
 
 fn node(text: &str) -> Result<NodeId, &'static str> {
@@ -45,7 +50,7 @@ fn node(text: &str) -> Result<NodeId, &'static str> {
 #[derive(Debug, Clone, Args)]
 pub struct RestoreArgs {
     /// The PostgreSQL that was shipped to: the one that is named, else the configured one
-    #[arg(long, value_name = "URL", required = true, num_args = 0..=1, default_missing_value = "")]
+    #[arg(long, value_name = "URL", required = true, num_args = 0..=1, default_missing_value = "", value_parser = postgres)]
     pub from_postgres: String,
     /// Who this shop is there [default: as configured]
     #[arg(long, value_name = "ID", value_parser = node)]

@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::io::{self, IsTerminal as _};
 
 use super::Exit;
+use super::signals::{Ending, Heard, Signals};
 use crate::cli::DemoArgs;
 use crate::demo::{DemoTerms, play};
 
@@ -25,14 +26,15 @@ pub fn run(args: &DemoArgs) -> Result<Exit, anyhow::Error> {
                 let _ = tokio::signal::ctrl_c().await;
             }
         };
+        let mut signals = Signals::new(false)?;
         let interrupted = async {
-            // While somebody looks around it is how he goes on.
-            while let Ok(()) = tokio::signal::ctrl_c().await {
-                if !is_looking.get() {
-                    return;
+            loop {
+                match signals.next().await {
+                    // While somebody looks around it is how he goes on.
+                    Heard::End(Ending::Interrupt) if is_looking.get() => {}
+                    Heard::End(_) | Heard::Reload => return,
                 }
             }
-            std::future::pending().await
         };
         let verdict = tokio::select! {
             verdict = play(terms, look) => verdict?,

@@ -12,6 +12,7 @@ mod exit;
 pub mod export;
 pub mod hash_password;
 pub mod healthcheck;
+mod logging;
 mod lookout;
 pub mod pass;
 mod postgres;

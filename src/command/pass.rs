@@ -5,7 +5,7 @@ use std::fmt::Write;
 use crate::cli::PassIssueArgs;
 use crate::client::{Passes, Secret};
 use crate::clock::Clock;
-use crate::ids::{BuyerRef, SaleId};
+use crate::ids::BuyerRef;
 
 /// Passes that are printed at once.
 const CHUNK: u32 = 4096;
@@ -13,14 +13,13 @@ const CHUNK: u32 = 4096;
 /// Prints passes, one a line. The key must be there: `serve` makes it.
 ///
 /// # Errors
-/// Where sale or buyer are none, or the key can't be read.
+/// Where a numbered buyer's name is too long, or the key can't be read.
 pub fn run(args: &PassIssueArgs) -> Result<(), anyhow::Error> {
-    let sale = SaleId::parse(&args.sale).map_err(|error| anyhow::anyhow!("--sale {error}"))?;
     let passes = Passes::new(&Secret::load(&super::data_dir(&args.data)?)?);
     let expires_at = Clock::system().now().wall.after(args.ttl);
     let mint = |buyer: &str| -> Result<String, anyhow::Error> {
         let buyer = BuyerRef::parse(buyer.as_bytes()).map_err(|error| anyhow::anyhow!("--buyer {error}"))?;
-        Ok(passes.mint(&sale, buyer, expires_at).token)
+        Ok(passes.mint(&args.sale, buyer, expires_at).token)
     };
     let Some(count) = args.count else {
         return super::print(&(mint(&args.buyer)? + "\n"));

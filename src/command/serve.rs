@@ -1,6 +1,6 @@
 //! `serve`: opens the house from the bottom up, keeps it, and closes it from the top down.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,9 +8,9 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 use super::Exit;
+use super::logging::Logging;
 use super::signals::{Heard, Signals, outlive_full_files};
 use super::{lookout, wiring};
 use crate::access::Access;
@@ -33,9 +33,6 @@ use crate::readiness::Readiness;
 /// How long answers that say "unknown" may take to leave, once the ledger is broken: nothing is worth waiting for then.
 const BROKEN_GRACE: Duration = Duration::from_secs(1);
 
-/// Changes the log filter of the running process.
-type Relog = tracing_subscriber::reload::Handle<EnvFilter, tracing_subscriber::Registry>;
-
 /// Runs the shop until a signal or a broken ledger ends it.
 ///
 /// # Errors
@@ -44,7 +41,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
     let cwd = std::env::current_dir().context("the working directory can't be read")?;
     let load = || Config::load(&args.overrides(), &Environment::of_process(), &cwd);
     let config = load()?.config;
-    let relog = begin_logging(&config.server.log)?;
+    let logging = Logging::begin(&config.server.log)?;
     // Before there is a thread: all of them see what is armed.
     #[cfg(feature = "torture")]
     crate::failpoint::arm_from_environment(&[config.server.listen.ip(), config.server.admin_listen.ip()])?;
@@ -52,26 +49,12 @@ pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
     let exit = runtime.block_on(async {
         outlive_full_files()?;
         let house = House::open(config).await?;
-        house.keep(|| load().map(|loaded| loaded.config).map_err(|errors| errors.to_string()), &relog).await
+        let reload = || load().map(|loaded| loaded.config).map_err(|errors| errors.to_string());
+        house.keep(reload, &logging, args.until_stdin_ends).await
     });
     // Whatever still works on a thread of its own (an audit, say) has lost whom it works for: nobody waits for it.
     runtime.shutdown_background();
     exit
-}
-
-fn begin_logging(filter: &str) -> Result<Relog, anyhow::Error> {
-    use tracing_subscriber::layer::SubscriberExt as _;
-    use tracing_subscriber::util::SubscriberInitExt as _;
-    let (filter, relog) = tracing_subscriber::reload::Layer::new(EnvFilter::try_new(filter)?);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let registry = tracing_subscriber::registry().with(filter);
-    // People read lines, machines read JSON.
-    if std::io::stderr().is_terminal() {
-        registry.with(lines).try_init()?;
-    } else {
-        registry.with(lines.json()).try_init()?;
-    }
-    Ok(relog)
 }
 
 /// The house, open.
@@ -150,10 +133,15 @@ impl House {
     }
 
     /// Until a signal or a broken ledger; then closes, unless a second signal ends that too.
-    async fn keep(mut self, reload: impl Fn() -> Result<Config, String>, relog: &Relog) -> Result<Exit, anyhow::Error> {
-        let mut signals = Signals::new()?;
+    async fn keep(
+        mut self,
+        reload: impl Fn() -> Result<Config, String>,
+        logging: &Logging,
+        until_stdin_ends: bool,
+    ) -> Result<Exit, anyhow::Error> {
+        let mut signals = Signals::new(until_stdin_ends)?;
         announce(self.shop_socket.local_addr()?, self.office_socket.local_addr()?)?;
-        let office = door::office_routes(Arc::new(self.office()));
+        let office = door::office_routes(Arc::new(self.office(logging)));
         let (leave_within, leaving) = watch::channel(None);
         let (fell, mut falling) = watch::channel(false);
         let heed = async {
@@ -162,7 +150,7 @@ impl House {
                     heard = signals.next() => match heard {
                         Heard::Reload => {
                             let house = (&*self.shop, &*self.funnel, &self.courier);
-                            apply(&mut self.config, house, reload(), relog);
+                            apply(&mut self.config, house, reload(), logging);
                         }
                         Heard::End(ending) => break Some(ending),
                     },
@@ -184,14 +172,19 @@ impl House {
                 let (cashier, clock) = (Arc::clone(&self.cashier), self.clock.clone());
                 lookout::watched("the holds' ends", async move { holds::keep(&cashier, &clock).await }, fell.clone())
             });
-            let telling = door::tell_streams(Arc::clone(&self.shop));
-            tokio::spawn(lookout::watched("the streams", telling, fell.clone()));
+            let shop = Arc::clone(&self.shop);
+            tokio::spawn(lookout::begun_again("the streams", move || door::tell_streams(Arc::clone(&shop))));
             let (close_office, closing_office) = watch::channel(None);
             let closing = async move {
                 said(closing_office).await;
             };
-            let office = tokio::spawn(door::serve_office(self.office_socket, office, self.shop.deadlines, closing));
-            self.workers.serve(self.shop_socket, async { said(leaving).await.unwrap_or_default() }).await;
+            let office = door::serve_office(self.office_socket, office, self.shop.deadlines, closing);
+            let office = tokio::spawn(lookout::watched("the office", office, fell.clone()));
+            let dealing = self.workers.serve(self.shop_socket, async { said(leaving).await.unwrap_or_default() });
+            if let Err(fault) = dealing.await {
+                tracing::error!(%fault, "closing");
+                fell.send_replace(true);
+            }
             close_office.send_replace(Some(()));
             schedule.abort();
             ending_holds.abort();
@@ -218,9 +211,9 @@ impl House {
         Ok(breakage(&self.funnel).map_or(otherwise, |breakage| Exit(breakage.exit_code())))
     }
 
-    fn office(&self) -> Office {
+    fn office(&self, logging: &Logging) -> Office {
         wiring::office(
-            &self.config,
+            (&self.config, logging),
             (Arc::clone(&self.funnel), Arc::clone(&self.keeper), Arc::clone(&self.cashier), Arc::clone(&self.courier)),
             self.clock.clone(),
             Arc::clone(&self.readiness),
@@ -275,11 +268,11 @@ fn apply(
     config: &mut Config,
     (shop, funnel, courier): (&Shop, &Funnel, &Arc<Courier>),
     reloaded: Result<Config, String>,
-    relog: &Relog,
+    logging: &Logging,
 ) {
     let applied = reloaded.and_then(|new| {
         let prepared = wiring::Reload::prepare(&new).map_err(|error| format!("{error:#}"))?;
-        relog.reload(prepared.log).map_err(|error| error.to_string())?;
+        logging.filter.reload(prepared.log).map_err(|error| error.to_string())?;
         funnel.client.retune(prepared.client);
         funnel.access.retune(&prepared.access);
         shop.limits.store(Arc::new(prepared.limits));
@@ -289,7 +282,7 @@ fn apply(
             let (courier, endpoints) = (Arc::clone(courier), prepared.endpoints);
             tokio::spawn(async move {
                 if let Err(fault) = courier.serve(endpoints).await {
-                    tracing::error!(%fault, "the webhooks are not served: reload again, or restart");
+                    tracing::error!(%fault, "the webhooks are not served yet: it is tried again");
                 }
             });
         }

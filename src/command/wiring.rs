@@ -10,6 +10,7 @@ use anyhow::Context;
 use arc_swap::ArcSwap;
 use tracing_subscriber::EnvFilter;
 
+use super::logging::Logging;
 use crate::access::{AccessSettings, AddressRules};
 use crate::cashier::Cashier;
 use crate::client::{ChallengeMode, ClientSettings};
@@ -177,7 +178,7 @@ pub(super) fn shop(
 }
 
 pub(super) fn office(
-    config: &Config,
+    (config, logging): (&Config, &Logging),
     (funnel, keeper, cashier, courier): (Arc<Funnel>, Arc<Keeper>, Arc<Cashier>, Arc<Courier>),
     clock: Clock,
     readiness: Arc<Readiness>,
@@ -186,7 +187,7 @@ pub(super) fn office(
     let secret = |secret: &Option<config::Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
     let (token, password_hash) = (secret(&config.admin.token), secret(&config.admin.password_hash));
     Office {
-        metrics: Metrics::new(Arc::clone(&funnel), Arc::clone(&courier), shipper.clone()),
+        metrics: Metrics::new(Arc::clone(&funnel), Arc::clone(&courier), shipper.clone(), logging.lost()),
         lately: Lately::default(),
         desk: Desk::new(),
         credentials: Credentials::new(token.as_deref(), password_hash.as_deref()),

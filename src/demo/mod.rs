@@ -31,12 +31,12 @@ use crate::rig::words::grouped;
 const SALE: &str = "demo";
 /// What is sold.
 const SKU: &str = "sneaker-42";
-/// From the first word to the bell: time to read, and to open the page.
-const COUNTDOWN: Duration = Duration::from_secs(5);
-/// After the last buyer has come: time to look at what is there.
-const LOOK: Duration = Duration::from_secs(3);
-/// Shortest show: countdown, crash and verdict take their time.
-pub const SECONDS_MIN: u64 = 12;
+/// From the first word to the bell, at most: time to read, and to open the page.
+const COUNTDOWN_SECONDS: u64 = 5;
+/// After the last buyer has come, at most: time to look at what is there.
+const LOOK_SECONDS: u64 = 3;
+/// Shortest show: a second to the bell, and a second for the crowd. The crash and the verdict take theirs.
+pub const SECONDS_MIN: u64 = 2;
 /// How often the picture is drawn in a terminal.
 const FRAME: Duration = Duration::from_millis(100);
 /// How often a line is printed where there is none.
@@ -49,8 +49,28 @@ pub struct DemoTerms {
     pub buyers: u32,
     /// Units on sale.
     pub stock: u32,
-    /// How long it takes.
+    /// How long it takes, from [`SECONDS_MIN`]; the crash and the verdict come on top.
     pub seconds: u64,
+}
+
+/// What a show of so many seconds is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Acts {
+    /// Until the bell.
+    countdown: Duration,
+    /// Until the last buyer has come.
+    crowd: Duration,
+    /// Until the end.
+    look: Duration,
+}
+
+impl Acts {
+    fn of(seconds: u64) -> Self {
+        let (countdown, look) = ((seconds / 2).clamp(1, COUNTDOWN_SECONDS), (seconds / 5).min(LOOK_SECONDS));
+        let crowd = seconds.saturating_sub(countdown + look).max(1);
+        let [countdown, crowd, look] = [countdown, crowd, look].map(Duration::from_secs);
+        Self { countdown, crowd, look }
+    }
 }
 
 /// The stage: where it is told.
@@ -99,7 +119,8 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
     let dir =
         tempfile::Builder::new().prefix("doorbuster-demo-").tempdir().context("there is no temporary directory")?;
     let mut stage = Stage::new();
-    let opens_at = Clock::system().now().wall.after(COUNTDOWN);
+    let Acts { countdown, crowd: last, look: looking } = Acts::of(terms.seconds);
+    let opens_at = Clock::system().now().wall.after(countdown);
     let layout = Layout {
         sale: SALE,
         sku: SKU,
@@ -120,9 +141,8 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
     stage.say(&format!("The shop's own view: {}", child.office()));
     let crowd = Arc::new(Crowd::gather(dir.path(), terms, child.shop())?);
     let told = crowd.told();
-    let last = Duration::from_secs(terms.seconds).saturating_sub(COUNTDOWN + LOOK);
-    let coming = tokio::spawn(Arc::clone(&crowd).come(COUNTDOWN, last));
-    for left in (1..=COUNTDOWN.as_secs()).rev() {
+    let coming = tokio::spawn(Arc::clone(&crowd).come(countdown, last));
+    for left in (1..=countdown.as_secs()).rev() {
         stage.say(&format!("The doors open in {left} s"));
         stage.during(told, sleep(Duration::from_secs(1))).await;
     }
@@ -144,7 +164,7 @@ pub async fn play(terms: DemoTerms, look: impl Future<Output = ()>) -> anyhow::R
         false => "Whoever wanted one has one",
     });
     stage.during(told, async { coming.await.context("the crowd has panicked") }).await?;
-    stage.during(told, sleep(LOOK)).await;
+    stage.during(told, sleep(looking)).await;
     stage.say(&picture::line(&told.counts()));
     look.await;
     child.stop()?;

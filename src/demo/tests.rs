@@ -1,5 +1,6 @@
 use super::crowd::{Counts, Told};
 use super::picture::{funnel, line};
+use super::{Acts, SECONDS_MIN};
 use crate::funnel::Layer;
 use crate::rig::answer::Answer;
 
@@ -37,4 +38,14 @@ fn all_is_sold_once_the_shop_says_that_nothing_returns_although_a_winner_may_not
     hear(&told, r#"{"layer":"stock","code":"sold_out","held_may_return":false}"#);
     assert!(told.is_sold_out());
     assert_eq!(told.counts().won, 0);
+}
+
+#[test]
+fn a_show_takes_as_long_as_was_said_and_all_of_its_acts_have_their_time() {
+    for seconds in [SECONDS_MIN, 3, 5, 12, 30, 3_600] {
+        let Acts { countdown, crowd, look } = Acts::of(seconds);
+        assert_eq!((countdown + crowd + look).as_secs(), seconds);
+        assert!(countdown.as_secs() >= 1 && crowd.as_secs() >= 1, "{seconds}");
+    }
+    assert_eq!(Acts::of(30).countdown.as_secs(), 5);
 }

@@ -44,6 +44,11 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+/// Every worker has panicked: there is nobody to answer a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("every worker of the door has panicked")]
+pub struct AllFell;
+
 /// How many connections there may be.
 #[derive(Debug, Clone, Copy)]
 pub struct Caps {
@@ -128,7 +133,10 @@ impl Workers {
     /// Accepts and deals out connections until `closing` resolves. Then those who wait in the kernel's queue are still
     /// taken, the socket is closed, and every connection may finish what it is at for as long as `closing` said; what is
     /// left then is cut.
-    pub async fn serve(self, listener: TcpListener, closing: impl Future<Output = Duration>) {
+    ///
+    /// # Errors
+    /// [`AllFell`], and nothing is waited for.
+    pub async fn serve(self, listener: TcpListener, closing: impl Future<Output = Duration>) -> Result<(), AllFell> {
         let mut closing = std::pin::pin!(closing);
         let grace = loop {
             let next = async {
@@ -139,7 +147,7 @@ impl Workers {
                 biased;
                 grace = &mut closing => break grace,
                 (permit, accepted) = next => match accepted {
-                    Ok((stream, peer)) => self.admit(permit.ok(), stream.into_std(), peer),
+                    Ok((stream, peer)) => self.admit(permit.ok(), stream.into_std(), peer)?,
                     // No descriptor, or the peer has gone already: resting costs the second nothing and cures the first.
                     Err(error) => {
                         tracing::warn!(%error, "a connection could not be accepted");
@@ -152,18 +160,28 @@ impl Workers {
         if let Ok(listener) = listener.into_std() {
             for (stream, peer) in queued(&listener) {
                 let stream = stream.set_nonblocking(true).map(|()| stream);
-                self.admit(Arc::clone(&self.room).try_acquire_owned().ok(), stream, peer);
+                self.admit(Arc::clone(&self.room).try_acquire_owned().ok(), stream, peer)?;
             }
         }
         self.leave(grace).await;
+        Ok(())
     }
 
-    fn admit(&self, permit: Option<OwnedSemaphorePermit>, stream: io::Result<std::net::TcpStream>, peer: SocketAddr) {
+    fn admit(
+        &self,
+        permit: Option<OwnedSemaphorePermit>,
+        stream: io::Result<std::net::TcpStream>,
+        peer: SocketAddr,
+    ) -> Result<(), AllFell> {
         // A socket that can't be set up has been closed by its peer, and dropping it is all there is to do.
-        let Ok(stream) = stream else { return };
-        if let Some(place) = permit.and_then(|permit| self.place(permit, peer.ip())) {
-            self.deal(stream, peer, place);
+        let Ok(stream) = stream else { return Ok(()) };
+        let Some(place) = permit.and_then(|permit| self.place(permit, peer.ip())) else { return Ok(()) };
+        // An answer is one small write: waiting for more to send would only delay it. Where even that can't be said, the
+        // peer has gone.
+        if stream.set_nodelay(true).is_err() {
+            return Ok(());
         }
+        deal_to(&self.workers, Dealt { stream, peer, place })
     }
 
     fn place(&self, permit: OwnedSemaphorePermit, of: IpAddr) -> Option<Place> {
@@ -171,14 +189,6 @@ impl Workers {
         let is_capped = cap > 0 && !self.shop.limits.load().address_rules.trusts(of);
         let taken = self.places.take(of, is_capped.then_some(cap))?;
         Some(Place { _permit: permit, _taken: taken })
-    }
-
-    fn deal(&self, stream: std::net::TcpStream, peer: SocketAddr, place: Place) {
-        // An answer is one small write: waiting for more to send would only delay it. Where even that can't be said, the
-        // peer has gone.
-        if stream.set_nodelay(true).is_ok() {
-            deal_to(&self.workers, Dealt { stream, peer, place });
-        }
     }
 
     async fn leave(self, grace: Duration) {
@@ -195,20 +205,21 @@ impl Workers {
     }
 }
 
-/// Gives a connection to the least busy worker that lives; there is nobody to answer it where none does.
-fn deal_to(workers: &[Worker], mut dealt: Dealt) {
+/// Gives a connection to the least busy worker that lives.
+fn deal_to(workers: &[Worker], mut dealt: Dealt) -> Result<(), AllFell> {
     // Relaxed, here and below: a worker that looks a little less busy than it is gets one connection more.
     let busy = |worker: &&Worker| worker.busy.load(Ordering::Relaxed);
     while let Some(worker) = workers.iter().min_by_key(busy).filter(|worker| busy(worker) < DEAD) {
         worker.busy.fetch_add(1, Ordering::Relaxed);
         match worker.deals.send(dealt) {
-            Ok(()) => return,
+            Ok(()) => return Ok(()),
             Err(SendError(back)) => {
                 dealt = back;
                 worker.busy.store(DEAD, Ordering::Relaxed);
             }
         }
     }
+    Err(AllFell)
 }
 
 /// Those whom the kernel has accepted for us, from a listener that doesn't wait. No more than fit into its queue: who comes

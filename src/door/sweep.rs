@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a connection that has ended is forgotten by the next sweep.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -45,7 +46,7 @@ impl Sweep {
     }
 
     /// Keeps the deadlines, for ever.
-    pub(super) async fn keep(&self) {
+    pub(super) async fn keep(&self) -> Infallible {
         let began = Instant::now();
         loop {
             let mut next = Some(0);

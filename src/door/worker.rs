@@ -2,6 +2,7 @@
 //!
 //! **Invariant:** a connection counts as the worker's from being dealt until it has ended, however it ends.
 
+use std::convert::Infallible;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -104,22 +105,27 @@ async fn work(
     while let Ok(deal) = dealt.try_recv() {
         tokio::spawn(serve(Arc::clone(&desk), rooms.clone(), deal));
     }
-    let _ = tokio::time::timeout(grace, leave(&desk)).await;
+    tokio::select! {
+        _ = tokio::time::timeout(grace, leave(&desk)) => {}
+        // Nobody would hear of his order any more.
+        fell = &mut herald => fall(fell),
+    }
     herald.abort();
     sweep.abort();
 }
 
 /// A worker without herald or sweep would leave winners waiting, and the slow for ever: it ends as they did, and the others
 /// do its work.
-fn fall(fell: Result<(), JoinError>) {
-    if let Err(fault) = fell {
-        tracing::error!(%fault, "a worker of the door has panicked: its connections end, the others go on");
-        std::panic::resume_unwind(fault.into_panic());
+fn fall(fell: Result<Infallible, JoinError>) {
+    let Err(fault) = fell;
+    tracing::error!(%fault, "a worker of the door has panicked: its connections end, the others go on");
+    if let Ok(panic) = fault.try_into_panic() {
+        std::panic::resume_unwind(panic);
     }
 }
 
 /// Wakes those whose orders have been committed.
-async fn announce(desk: Arc<Desk>, bell: Arc<Notify>) {
+async fn announce(desk: Arc<Desk>, bell: Arc<Notify>) -> Infallible {
     loop {
         bell.notified().await;
         desk.shop.funnel.ledger.wake_waiting(desk.id);
@@ -182,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_worker_ends_with_what_it_cannot_do_without() {
-        let fell = tokio::spawn(async { panic!("the herald") }).await;
+        let fell: Result<Infallible, _> = tokio::spawn(async { panic!("the herald") }).await;
         assert!(catch_unwind(AssertUnwindSafe(|| fall(fell))).is_err());
     }
 }

@@ -178,6 +178,8 @@ fn serve(
     let program = std::env::current_exe().context("this program can't find itself")?;
     let mut command = Command::new(program);
     command.arg("serve").arg("--config").arg(config).args(["--listen", listen, "--admin-listen", admin]);
+    // However we end, nobody is left behind: our end of this pipe ends with us.
+    command.arg("--until-stdin-ends").stdin(Stdio::piped());
     // What this shell says of another shop isn't meant for this one.
     for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("DOORBUSTER_")) {
         command.env_remove(name);
@@ -185,8 +187,7 @@ fn serve(
     #[cfg(feature = "torture")]
     command.env(crate::clock::CLOCK_VARIABLE, config.parent().unwrap_or(Path::new(".")));
     command.envs(failpoints.map(|points| (crate::failpoint::VARIABLE, points)));
-    let mut process =
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().context("the server can't be started")?;
+    let mut process = command.stdout(Stdio::piped()).spawn().context("the server can't be started")?;
     let mut line = String::new();
     if let Some(stdout) = process.stdout.take() {
         BufReader::new(stdout).read_line(&mut line)?;

@@ -73,10 +73,15 @@ impl Home {
 
     /// Starts the server by another program, which starts it in turn.
     pub(crate) fn serve_through(&self, starter: &[&str]) -> Child {
+        self.serve_saying(starter, Stdio::piped())
+    }
+
+    /// Starts the server by another program, and says where its log goes.
+    pub(crate) fn serve_saying(&self, starter: &[&str], log: impl Into<Stdio>) -> Child {
         let mut command = self.command_through(starter);
         command.arg("serve").arg("--config").arg(self.config());
         command.args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"]);
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         command.spawn().expect("the binary starts")
     }
 
@@ -90,6 +95,14 @@ impl Home {
         let mut command = self.command();
         command.args(arguments).envs(environment.iter().copied()).stdin(Stdio::null());
         command.output().expect("the binary starts")
+    }
+
+    /// Begins a command with some environment; nobody hears what it says.
+    pub(crate) fn spawn<A: AsRef<OsStr>>(&self, arguments: &[A], environment: &[(&str, &str)]) -> Child {
+        let mut command = self.command();
+        command.args(arguments).envs(environment.iter().copied());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.spawn().expect("the binary starts")
     }
 
     /// `serve` where it is expected to end by itself.

@@ -48,6 +48,7 @@ mod slow;
 mod stampede;
 mod storefront;
 mod tls;
+mod unread;
 mod vectors;
 mod webhooks;
 mod wire;

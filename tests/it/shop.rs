@@ -5,7 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
@@ -57,6 +57,12 @@ impl Shop {
         Self::open_as(home, child)
     }
 
+    /// Opens a shop whose log goes where we don't hear it.
+    pub(crate) fn open_saying(home: Home, log: impl Into<Stdio>) -> Self {
+        let child = home.serve_saying(&[], log);
+        Self::open_as(home, child)
+    }
+
     fn open_as(home: Home, child: Child) -> Self {
         Self::try_open_as(home, child)
             .unwrap_or_else(|NotOpened { code, said, .. }| panic!("does not serve ({code:?}):\n{said}"))
@@ -69,7 +75,7 @@ impl Shop {
     }
 
     fn try_open_as(home: Home, mut child: Child) -> Result<Self, NotOpened> {
-        let (stderr, collecting) = collect(child.stderr.take().expect("stderr is piped"));
+        let (stderr, collecting) = collect(child.stderr.take());
         let line = first_line(child.stdout.take().expect("stdout is piped"));
         let Some(line) = line else {
             // Whoever has closed his stdout is about to end by himself; who is silent isn't.
@@ -236,11 +242,12 @@ fn ended(child: &mut Child) -> Option<ExitStatus> {
     None
 }
 
-/// Reads what a server says, so that it never waits for a reader.
-fn collect(mut stderr: ChildStderr) -> (Arc<Mutex<String>>, JoinHandle<()>) {
+/// Reads what a server says, where it says it to us.
+fn collect(stderr: Option<ChildStderr>) -> (Arc<Mutex<String>>, JoinHandle<()>) {
     let said = Arc::new(Mutex::new(String::new()));
     let into = Arc::clone(&said);
     let collecting = thread::spawn(move || {
+        let Some(mut stderr) = stderr else { return };
         let mut bytes = [0; 4096];
         while let Ok(count @ 1..) = stderr.read(&mut bytes) {
             into.lock().expect("no panic there").push_str(&String::from_utf8_lossy(&bytes[..count]));

@@ -1,8 +1,10 @@
 //! `doorbuster bench http`.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
+use super::scratch::scratch;
 use super::{held_against, write, write_json};
 use crate::bench::http::crowd::Behaviour;
 use crate::bench::http::ramp::{RampTerms, Step};
@@ -25,7 +27,13 @@ const LINE: Duration = Duration::from_secs(2);
 /// # Errors
 /// Where it can't be measured or written.
 pub(super) fn run(args: &HttpArgs) -> Result<Exit, anyhow::Error> {
-    let terms = terms(args)?;
+    let mut terms = terms(args)?;
+    // A server of ours has a place of its own, which goes with it.
+    let place = args.data_dir.as_deref().unwrap_or(Path::new("."));
+    let scratch = if args.target.is_none() { Some(scratch(place)?) } else { None };
+    if let Some(dir) = &scratch {
+        terms.data_dir = Some(dir.path().to_owned());
+    }
     let report = if args.ramp {
         let from_per_s = args.rate.unwrap_or(RAMP_FROM_PER_S);
         climb(&terms, RampTerms { from_per_s, p99_limit: args.p99_limit }, &mut tell_step)?

@@ -1,8 +1,8 @@
 //! `doorbuster bench ledger`.
 
-use anyhow::Context;
 use serde::Serialize;
 
+use super::scratch::scratch;
 use super::{held_against, write_beside};
 use crate::bench::ledger::{BATCHES, BatchFigures, DiskFigures, measure, measure_disk};
 use crate::bench::report::{Beside, Line, Origin, Unit};
@@ -14,8 +14,7 @@ use crate::command::{Exit, print};
 /// # Errors
 /// Where the directory can't be written, or the figures can't.
 pub(super) fn run(args: &LedgerArgs) -> Result<Exit, anyhow::Error> {
-    let dir = tempfile::Builder::new().prefix("doorbuster-bench-").tempdir_in(&args.data_dir);
-    let dir = dir.with_context(|| format!("{} can't be written", args.data_dir.display()))?;
+    let dir = scratch(&args.data_dir)?;
     let disk = measure_disk(dir.path(), args.seconds)?;
     print(&format!(
         "the disk by itself: {:.0} appends a second, each synced: p50 {} µs, p99 {} µs, max {} µs\n\n",

@@ -4,6 +4,7 @@ mod compare;
 mod engine;
 mod http;
 mod ledger;
+mod scratch;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -83,12 +83,12 @@ fn a_worker_that_has_died_gets_no_connection_and_the_next_one_does() {
     drop(gone);
     let workers = [dead, living];
     for n in 1..=3 {
-        deal_to(&workers, dealt());
+        assert_eq!(deal_to(&workers, dealt()), Ok(()));
         assert!(heard.try_recv().is_ok());
         assert_eq!(workers[1].busy.load(Ordering::Relaxed), 5 + n);
     }
     drop(heard);
     // Nobody is left: the connection is dropped, and so is its place.
-    deal_to(&workers, dealt());
+    assert_eq!(deal_to(&workers, dealt()), Err(AllFell));
     assert_eq!(room.available_permits(), 8);
 }
