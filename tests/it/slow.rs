@@ -5,6 +5,7 @@
 use std::fs::{self, DirEntry};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::process::{Command, Stdio};
 
 use crate::home::Home;
 use crate::hostile::{STOCK, attempt_with, open, unharmed};
@@ -12,6 +13,19 @@ use crate::keys::resident_bytes;
 use crate::plan::{Plan, SALE, Sale};
 use crate::shop::Shop;
 use crate::wire::{PATIENCE, Request, Wire, eventually};
+
+/// Connections, and what the shop listens on.
+fn sockets(shop: &Shop) -> usize {
+    let is_one =
+        |entry: &DirEntry| fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
+    let files = fs::read_dir(format!("/proc/{}/fd", shop.pid())).expect("Linux lists them");
+    files.filter_map(Result::ok).filter(is_one).count()
+}
+
+/// `DOORBUSTER_TEST_CONNECTIONS`, or fewer.
+fn connections(few: u64) -> u64 {
+    std::env::var("DOORBUSTER_TEST_CONNECTIONS").map_or(few, |count| count.parse().expect("a number"))
+}
 
 /// A connection's end, waited for: it comes by the shop's own deadline, not by ours.
 #[track_caller]
@@ -106,19 +120,50 @@ fn a_crowd_never_takes_the_last_file_that_the_house_may_open() {
     let shop = Shop::open_through(home, &["prlimit", "--nofile=200:200"]);
     let crowd: Vec<_> = (0..300).map(|_| TcpStream::connect(shop.public()).expect("the kernel has room")).collect();
     // Of 200 files half are the crowd's.
-    let is_open =
-        |entry: &DirEntry| fs::read_link(entry.path()).is_ok_and(|to| to.to_string_lossy().starts_with("socket:"));
-    let sockets = || {
-        let files = fs::read_dir(format!("/proc/{}/fd", shop.pid())).expect("Linux lists them");
-        files.filter_map(Result::ok).filter(|entry| is_open(entry)).count()
-    };
-    eventually("as many as there may be", || sockets() >= 100);
+    eventually("as many as there may be", || sockets(&shop) >= 100);
     let audit = shop.office(Request::get("/v1/admin/audit")).json();
     assert_eq!(audit["ok"], true, "the ledger can be read: {audit:#}");
     drop(crowd);
     unharmed(&shop, 0);
+    eventually("a word about files", || shop.said().contains("ulimit -n"));
     let said = shop.said();
-    assert!(said.contains("ulimit -n") && !said.contains("could not be accepted"), "{said}");
+    assert!(!said.contains("could not be accepted"), "{said}");
+}
+
+/// What slowhttptest knows: heads, bodies, reading and ranges, each where it hurts most.
+#[test]
+#[ignore = "needs slowhttptest: tests/run"]
+fn the_slow_of_slowhttptest_keep_nobody_waiting_and_leave_nothing_behind() {
+    let pass = format!("/v1/sales/{SALE}/pass");
+    let modes: [(&str, &str, &[&str]); 4] = [
+        ("-H", "/", &[]),
+        ("-B", &pass, &["-f", "application/json", "-s", "2000", "-x", "10"]),
+        ("-X", "/", &["-k", "10", "-w", "10", "-y", "20"]),
+        ("-R", "/", &["-t", "GET"]),
+    ];
+    let deadlines = ["first_byte", "head", "body", "write", "idle"];
+    let plan = deadlines.iter().fold(Plan::passes(), |plan, key| plan.set(&format!("server.{key}_timeout"), "\"2s\""));
+    let shop = Shop::open(&plan.sale(Sale::of(SALE, STOCK)));
+    let before = sockets(&shop);
+    for (mode, path, more) in modes {
+        let count = connections(200).to_string();
+        let mut attack = Command::new("slowhttptest");
+        attack.args([mode, "-c", &count, "-r", &count, "-i", "1", "-l", "8", "-v", "0"]).args(more);
+        attack.args(["-u", &format!("http://{}{path}", shop.public())]);
+        let mut attack = attack.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("slowhttptest is there");
+        let (mut most, mut asked) = (0, 0);
+        while attack.try_wait().expect("the child is ours").is_none() {
+            most = most.max(sockets(&shop) - before);
+            assert_eq!(shop.ask(&Request::get("/v1/time")).status, 200, "{mode}");
+            asked += 1;
+        }
+        assert!(attack.wait().expect("the child is ours").success(), "{mode}");
+        eventually("all are gone", || sockets(&shop) == before);
+        eprintln!("{mode}: {most} at once, {asked} others were answered meanwhile");
+        // Ranges are ignored: who asks for them has his answer at once.
+        assert!(most >= 100 || mode == "-R", "{mode} didn't come: {most} at once");
+    }
+    assert_eq!(shop.office(Request::get("/v1/admin/audit")).json()["ok"], true);
 }
 
 /// Where the system gives them to everybody, half of what a connection takes would be air.
@@ -131,7 +176,7 @@ fn the_shop_takes_no_huge_pages_whatever_the_system_gives() {
 
 #[test]
 fn a_connection_costs_at_most_twelve_kib() {
-    let count: u64 = std::env::var("DOORBUSTER_TEST_CONNECTIONS").map_or(400, |count| count.parse().expect("a number"));
+    let count = connections(400);
     let slow = ["first_byte_timeout", "head_timeout", "idle_timeout"];
     let plan = slow.iter().fold(Plan::gateway(), |plan, key| plan.set(&format!("server.{key}"), "\"1h\""));
     let shop = Shop::open(&plan.set("server.connections_per_ip", "0").sale(Sale::of(SALE, STOCK)));
