@@ -63,11 +63,19 @@ pub(crate) struct DurableOrder {
     pub(crate) expires_at_us: Option<i64>,
 }
 
+/// A sale as it is on the disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DurableSale {
+    pub(crate) phase: String,
+    pub(crate) limit_per_buyer: u32,
+    pub(crate) opens_at_us: Option<i64>,
+    pub(crate) closes_at_us: Option<i64>,
+}
+
 /// What a process that dies now leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Durable {
-    /// Phase and limit per buyer of each sale.
-    pub(crate) sales: Vec<(String, u32)>,
+    pub(crate) sales: Vec<DurableSale>,
     /// Stock, held and sold units of each item.
     pub(crate) items: Vec<(u32, u32, u32)>,
     pub(crate) orders: Vec<DurableOrder>,
@@ -117,7 +125,8 @@ impl ImaginedDisk {
     pub(crate) fn durable(&self) -> Durable {
         let inside = self.0.lock();
         let connection = &inside.sqlite.connection;
-        let mut sales = connection.prepare_cached("SELECT phase, limit_per_buyer FROM sales ORDER BY no").expect("SQL");
+        let sql = "SELECT phase, limit_per_buyer, opens_at_us, closes_at_us FROM sales ORDER BY no";
+        let mut sales = connection.prepare_cached(sql).expect(sql);
         let mut items = connection.prepare_cached("SELECT stock, held, sold FROM items ORDER BY no").expect("SQL");
         let sql = "SELECT order_id, buyer, idempotency_key, item_no, quantity, state, expires_at_us FROM orders \
                    ORDER BY seq";
@@ -133,7 +142,14 @@ impl ImaginedDisk {
                 expires_at_us: row.get(6)?,
             })
         };
-        let sale = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+        let sale = |row: &rusqlite::Row<'_>| {
+            Ok(DurableSale {
+                phase: row.get(0)?,
+                limit_per_buyer: row.get(1)?,
+                opens_at_us: row.get(2)?,
+                closes_at_us: row.get(3)?,
+            })
+        };
         let item = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
         Durable {
             sales: sales.query_map((), sale).and_then(Iterator::collect).expect("readable sales"),

@@ -91,6 +91,14 @@ impl Child {
         self.ready.listening.trim_start_matches("http://").parse().context("the server named no address")
     }
 
+    /// Where its shopkeeper comes.
+    ///
+    /// # Errors
+    /// Where the server said something else than an address.
+    pub fn office_address(&self) -> anyhow::Result<SocketAddr> {
+        self.office().trim_start_matches("http://").parse().context("the server named no address")
+    }
+
     /// The shop's address, as a browser wants it.
     #[must_use]
     pub fn url(&self) -> &str {

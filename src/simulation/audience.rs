@@ -7,8 +7,9 @@ use crate::client::Proof;
 use crate::funnel::{Attempt, Descent, Refusal};
 use crate::ids::{BuyerRef, KeyRef, Quantity};
 use crate::ledger::DeskId;
+use crate::offer::Phase;
 use crate::order::Ack;
-use crate::sale::Sale;
+use crate::sale::{NotOnSale, Sale};
 use crate::stock::{Stock, Wanted};
 use std::net::{IpAddr, Ipv4Addr};
 
@@ -58,6 +59,8 @@ impl<'a> Life<'a, '_> {
         let buffer = self.buffers.next().expect("as many buffers as attempts");
         match funnel.descend(attempt, buffer, self.world.clock.now()) {
             Ok(Descent::Open(entered)) => {
+                assert_ne!(self.world.phase, Some(Phase::Scheduled), "{ask:?} is let in before the bell");
+                self.is_in_time(ask);
                 self.attempts.push(Underway { ask, visit, stage: Stage::Entered(entered) });
                 None
             }
@@ -75,6 +78,7 @@ impl<'a> Life<'a, '_> {
             },
             Err(refusal) => {
                 visit.refused(refusal.layer());
+                self.world.sum.too_early += u64::from(matches!(refusal, Refusal::Sale(NotOnSale::NotOpen { .. })));
                 Some(Answer::Refused(refusal))
             }
         }
@@ -104,6 +108,7 @@ impl<'a> Life<'a, '_> {
         let outcome = match stage {
             Stage::Entered(entered) => match self.funnel.reach(&entered, ask.wanted(), self.world.clock.now()) {
                 Ok(reach) => {
+                    self.is_in_time(ask);
                     self.attempts.push(Underway { ask, visit, stage: Stage::Reached(reach) });
                     return None;
                 }
@@ -123,6 +128,14 @@ impl<'a> Life<'a, '_> {
                 Some(Answer::Refused(refusal))
             }
         }
+    }
+
+    /// Nobody is let in behind the end, whether or not its timer is late; where it is being moved, he may be.
+    fn is_in_time(&self, ask: Ask) {
+        let closes_at = self.funnel.sales.find_sale(SALE).and_then(|sale| sale.terms().closes_at);
+        let is_over = closes_at.is_some_and(|closes_at| self.world.now() >= closes_at);
+        let is_being_moved = self.waiters.iter().any(|waiter| waiter.about == About::Sale);
+        assert!(!is_over || is_being_moved, "{ask:?} is let in after {closes_at:?}");
     }
 
     /// Everybody who is underway gets what he can, or hangs up.

@@ -4,6 +4,7 @@
 use super::audience::Answer;
 use super::life::{Ask, Life, ROUNDS_MAX};
 use super::world::{BUYERS, Known, Promised, SALE, SKUS};
+use crate::clock::WallTime;
 use crate::funnel::Refusal;
 use crate::ids::{BuyerRef, OrderId};
 use crate::ledger::imagined::{Durable, Luck};
@@ -93,8 +94,10 @@ impl Life<'_, '_> {
         let funnel = self.funnel;
         assert_eq!(funnel.ledger.health().underway, 0, "places are left behind");
         let Some(sale) = funnel.sales.find_sale(SALE) else { return assert!(durable.sales.is_empty()) };
-        let (phase, limit) = &durable.sales[0];
-        assert_eq!((sale.phase().word(), sale.terms().limit_per_buyer), (phase.as_str(), *limit), "phase and limit");
+        let (terms, on_disk) = (sale.terms(), &durable.sales[0]);
+        assert_eq!((sale.phase().word(), terms.limit_per_buyer), (&*on_disk.phase, on_disk.limit_per_buyer), "terms");
+        let times = [terms.opens_at, terms.closes_at].map(|at| at.map(WallTime::micros));
+        assert_eq!(times, [on_disk.opens_at_us, on_disk.closes_at_us], "when it opens and ends");
         for (sku, (stock, held, sold)) in SKUS.iter().zip(&durable.items) {
             let (_, item) = funnel.sales.find(SALE, sku).expect("the sale");
             let units = self.keeper.units(item.expect("the item"));
@@ -142,17 +145,21 @@ impl Life<'_, '_> {
             let is_same = (twin.item, twin.units) == (item, ask.units);
             return if is_same { vec![Answer::Again(number)] } else { refused(IdempotencyMismatch.into()) };
         }
-        let sale = self.funnel.sales.find_sale(SALE).expect("the sale");
-        match sale.phase_at(self.world.now()) {
-            Phase::Scheduled => return refused(NotOpen { opens_at: None }.into()),
+        let sale = &durable.sales[0];
+        let is_over = sale.closes_at_us.is_some_and(|closes_at| self.world.now().micros() >= closes_at);
+        match Phase::of_word(&sale.phase).expect("a phase") {
+            Phase::Scheduled => {
+                return refused(NotOpen { opens_at: sale.opens_at_us.map(WallTime::from_micros) }.into());
+            }
             Phase::Paused => return refused(Paused.into()),
             Phase::Ended => return refused(Ended.into()),
+            Phase::Live if is_over => return refused(Ended.into()),
             Phase::Live => {}
         }
         let (stock, held, sold) = durable.items[ask.sku];
         let available = stock - held - sold;
         let live: u32 = theirs.filter(|order| is_live(&order.state)).map(|order| order.units).sum();
-        let is_beyond_limit = live + ask.units > durable.sales[0].1;
+        let is_beyond_limit = live + ask.units > sale.limit_per_buyer;
         if available == 0 {
             return refused(SoldOut { held_may_return: held > 0 }.into());
         }

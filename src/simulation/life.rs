@@ -87,7 +87,7 @@ const STEPS_OF_A_LIFE: [(u64, Step); 12] = [
     (22, Step::Write),
     (4, Step::Probe),
     (8, Step::Expire),
-    (4, Step::Tick),
+    (8, Step::Tick),
     (22, Step::Move),
     (8, Step::Change),
     (12, Step::Time),

@@ -8,7 +8,7 @@ use super::world::{NOON, SALE, SKUS};
 use crate::cashier::{Decision, Unmoved};
 use crate::ids::{OrderId, SaleId, Sku};
 use crate::money::Money;
-use crate::offer::{ItemTerms, Offer, SaleChange, SaleTerms};
+use crate::offer::{ItemTerms, Offer, Phase, SaleChange, SaleTerms};
 use crate::orders::notice::{MessageId, Notice, NoticeKind, PaymentId};
 
 const HOLD: Duration = Duration::from_secs(20);
@@ -22,17 +22,21 @@ const PAID: &[&str] = &["order.confirmed", "payment.noted"];
 
 impl<'a> Life<'a, '_> {
     pub(super) fn put_on_sale(&mut self) {
-        let dice = &mut self.world.dice;
+        let (now, dice) = (self.world.now(), &mut self.world.dice);
         let id = SaleId::parse(SALE).expect("a name");
+        let opens_at = dice.one_in(2).then(|| now.after(Duration::from_secs(5 + dice.below(90))));
+        let begins_at = opens_at.unwrap_or(now);
+        let closes_at = dice.one_in(4).then(|| begins_at.after(Duration::from_secs(60 + dice.below(600))));
         let hold = dice.pick(&[None, Some(HOLD), Some(HOLD), Some(HOLD)]);
         let limit_per_buyer = dice.pick(&[1, 2, 3, 6]);
-        let sale = SaleTerms { id, title: SALE.into(), opens_at: None, closes_at: None, limit_per_buyer, hold };
+        let sale = SaleTerms { id, title: SALE.into(), opens_at, closes_at, limit_per_buyer, hold };
         let price = Money::from_minor(12_900, "EUR").expect("a price");
         let item =
             |sku: &str, stock| ItemTerms { sku: Sku::parse(sku).expect("a name"), title: sku.into(), price, stock };
         let stocks = [dice.below(12), dice.below(6)].map(|units| u32::try_from(units).expect("a few"));
         let offer = Offer { sale, items: vec![item(SKUS[0], stocks[0]), item(SKUS[1], stocks[1])] };
-        self.world.trace.line(&format!("{stocks:?}, {limit_per_buyer} each, held for {hold:?}"));
+        let times = format!("from {opens_at:?} to {closes_at:?}");
+        self.world.trace.line(&format!("{stocks:?}, {limit_per_buyer} each, held for {hold:?}, {times}"));
         self.wait(Waiter::new(About::Sale, self.keeper.create(offer)));
         while !self.waiters.is_empty() {
             self.writer.turn();
@@ -59,7 +63,10 @@ impl<'a> Life<'a, '_> {
         if self.has_feet() {
             return;
         }
-        let (keeper, dice) = (self.keeper, &mut self.world.dice);
+        let (keeper, now) = (self.keeper, self.world.now());
+        // A bell that has rung can't be moved.
+        let is_ahead = self.world.phase == Some(Phase::Scheduled);
+        let dice = &mut self.world.dice;
         let (what, waiter) = match dice.below(60) {
             0 => ("end".into(), Waiter::new(About::Sale, keeper.end(SALE))),
             1..6 => ("pause".into(), Waiter::new(About::Sale, keeper.pause(SALE))),
@@ -69,9 +76,10 @@ impl<'a> Life<'a, '_> {
                 (format!("{sku} {add:+}"), Waiter::new(About::Sale, keeper.adjust(SALE, sku, add)))
             }
             _ => {
+                let bells = [None, None, Some(None), Some(Some(now.after(HOLD)))];
                 let change = SaleChange {
                     title: None,
-                    opens_at: None,
+                    opens_at: if is_ahead { dice.pick(&bells) } else { None },
                     closes_at: dice.pick(&[None, None, None, Some(None), Some(Some(NOON.after(90 * HOLD)))]),
                     limit_per_buyer: dice.pick(&[None, Some(1), Some(3), Some(6)]),
                     hold: dice.pick(&[None, Some(None), Some(Some(HOLD)), Some(Some(HOLD / 2))]),

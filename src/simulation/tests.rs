@@ -87,14 +87,16 @@ fn simulation_keeps_every_promise_under_every_seed() {
     let (total, mut failures) = (total.into_inner(), failures.into_inner());
     failures.sort();
     println!(
-        "simulation: {} seeds, {} steps, {} orders, {} events, {} kills, {} disk faults, {} quiet moments compared, \
-         {} violations, {:.1} s",
+        "simulation: {} seeds, {} steps, {} orders, {} events, {} kills, {} disk faults, {} bells, {} attempts before \
+         them, {} quiet moments compared, {} violations, {:.1} s",
         seeds.len(),
         total.steps,
         total.orders,
         total.events,
         total.deaths,
         total.faults,
+        total.bells,
+        total.too_early,
         total.quiet_moments,
         failures.len(),
         begun.elapsed().as_secs_f64()
@@ -111,6 +113,8 @@ fn simulation_keeps_every_promise_under_every_seed() {
         );
     }
     assert!(failures.is_empty(), "{} of the seeds found something: the first is {}", failures.len(), failures[0].0);
+    let has_bells = total.bells > 0 && total.too_early > 0;
+    assert!(has_bells || (seeds.len() as u64) < SEEDS, "no seed has led to a bell, and to somebody before it");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use crate::clock::{Clock, WallTime};
 use crate::ids::OrderId;
 use crate::ledger::imagined::ImaginedDisk;
 use crate::ledger::row::EventKind;
+use crate::offer::Phase;
 use crate::orders::rules::Rules;
 
 pub(super) const NOON: WallTime = WallTime::from_micros(1_800_000_000_000_000);
@@ -49,6 +50,9 @@ pub(super) struct Sum {
     pub(super) orders: u64,
     pub(super) events: u64,
     pub(super) quiet_moments: u64,
+    /// Sales that have opened at their bell, and attempts before it.
+    pub(super) bells: u64,
+    pub(super) too_early: u64,
     /// Events of each kind, in their order.
     pub(super) kinds: [u64; EventKind::ALL.len()],
 }
@@ -61,6 +65,8 @@ impl std::ops::AddAssign for Sum {
         self.orders += other.orders;
         self.events += other.events;
         self.quiet_moments += other.quiet_moments;
+        self.bells += other.bells;
+        self.too_early += other.too_early;
         for (sum, count) in self.kinds.iter_mut().zip(other.kinds) {
             *sum += count;
         }
@@ -79,8 +85,9 @@ pub(super) struct World {
     pub(super) numbers: HashMap<OrderId, usize>,
     pub(super) cool_down: Duration,
     pub(super) queue_orders: usize,
-    /// Events that the trace has.
+    /// Events that the trace has, and where they have brought the sale.
     pub(super) traced: i64,
+    pub(super) phase: Option<Phase>,
     /// Messages of payments that were made up.
     pub(super) messages: u64,
     pub(super) sum: Sum,
@@ -103,6 +110,7 @@ impl World {
             cool_down,
             queue_orders,
             traced: 0,
+            phase: None,
             messages: 0,
             sum: Sum::default(),
         }
@@ -123,12 +131,35 @@ impl World {
     pub(super) fn trace_disk(&mut self) {
         for event in self.disk.events_after(self.traced) {
             self.traced += 1;
-            let is_it = |kind: &EventKind| kind.word() == event.kind;
-            self.sum.kinds[EventKind::ALL.iter().position(is_it).expect("a known kind")] += 1;
+            let nth = EventKind::ALL.iter().position(|kind| kind.word() == event.kind).expect("a known kind");
+            self.sum.kinds[nth] += 1;
+            self.follow(EventKind::ALL[nth]);
             let number = event.order.and_then(|id| self.numbers.get(&OrderId::from_bytes(id)));
             let number = number.map_or(String::new(), |number| format!(" #{number}"));
             let units = event.quantity.map_or(String::new(), |units| format!(" {units}"));
             self.trace.line(&format!("  {}: {}{number}{units}", self.traced, event.kind));
+        }
+    }
+
+    /// Goes where an event brings the sale: it opens at its bell, and nothing is won but while it is live, in the log's order.
+    fn follow(&mut self, kind: EventKind) {
+        match kind {
+            EventKind::SaleCreated => self.phase = Some(Phase::Scheduled),
+            EventKind::SaleOpened => {
+                let opens_at = self.disk.durable().sales[0].opens_at_us;
+                let latest = self.latest.max(self.now()).micros();
+                assert!(
+                    opens_at.is_none_or(|opens_at| opens_at <= latest),
+                    "I5: open at {latest}, before {opens_at:?}"
+                );
+                self.sum.bells += u64::from(opens_at.is_some());
+                self.phase = Some(Phase::Live);
+            }
+            EventKind::SalePaused => self.phase = Some(Phase::Paused),
+            EventKind::SaleResumed => self.phase = Some(Phase::Live),
+            EventKind::SaleEnded => self.phase = Some(Phase::Ended),
+            EventKind::OrderPlaced => assert_eq!(self.phase, Some(Phase::Live), "I5: an order at {}", self.traced),
+            _ => {}
         }
     }
 

@@ -55,6 +55,42 @@ fn loom_two_takers_of_the_last_unit_one_wins_and_the_other_hears_that_it_is_held
     }
 }
 
+/// The last unit, somebody who wants it, and the shop, which takes it off sale. What the ledger doesn't take of that comes back.
+///
+/// | taker | withdrawal | afterwards |
+/// | --- | --- | --- |
+/// | sold | done | forbidden: one unit twice |
+/// | sold | refused | none: required |
+/// | sold out | done | none, or one under an open sign where it came back: required |
+/// | sold | done, and came back | none: allowed, for it was taken afterwards |
+/// | refused | refused | forbidden: nobody has it |
+#[test]
+fn loom_the_last_unit_is_sold_or_taken_off_sale_and_never_both() {
+    for (at, home, comes_back) in (0..8).map(|bits| (bits & 1, bits >> 1 & 1, bits >> 2 == 1)) {
+        loom::model(move || {
+            let shelf = Arc::new(shelf_with(at, 1));
+            let taker = taker(&shelf, home, 1, Held);
+            let is_withdrawn = shelf.withdraw(0, 1);
+            if is_withdrawn && comes_back {
+                shelf.add(1);
+            }
+            let left = u32::from(is_withdrawn && comes_back);
+            match (outcome(taker), is_withdrawn) {
+                (Ok(()), false) => assert_eq!((shelf.remaining(), shelf.held()), (0, 1)),
+                (Ok(()), true) => {
+                    assert!(comes_back, "one unit twice");
+                    assert_eq!((shelf.remaining(), shelf.held()), (0, 1));
+                }
+                (Err(refusal), true) => {
+                    assert_eq!((Err(refusal), shelf.remaining(), shelf.held()), (SOLD_OUT, left, 0));
+                    assert!(left == 0 || shelf.peek() == Ok(()), "a sign over a free unit");
+                }
+                (Err(refusal), false) => panic!("{refusal:?}, and nobody has it"),
+            }
+        });
+    }
+}
+
 /// One unit is free. Somebody returns another, at the other shard, and then takes one: at every instant at least one is
 /// free for the scanner. A withdrawal is the scan alone, without the try that a take makes before it.
 ///

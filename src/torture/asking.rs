@@ -24,6 +24,11 @@ pub(super) fn cancel(order: OrderId, buyer: &str) -> Asking {
     (Want::Cancel(order), request("POST", &path, &[(BUYER_HEADER, buyer)], ""))
 }
 
+pub(super) fn refund(order: OrderId) -> Asking {
+    let path = format!("/v1/admin/orders/{order}/refund");
+    (Want::Refund(order), request("POST", &path, &[("Content-Type", "application/json")], "{\"restock\":true}"))
+}
+
 pub(super) fn look(order: OrderId, buyer: &str) -> Asking {
     let path = format!("/v1/orders/{order}");
     (Want::Look(order), request("GET", &path, &[(BUYER_HEADER, buyer)], ""))
@@ -48,9 +53,9 @@ pub(super) fn pay((order, units): (OrderId, u32), now: WallTime, keys: &Keys) ->
     (Want::Pay(order), request("POST", "/v1/payments", &headers, &body))
 }
 
-/// A request as it goes over the wire.
+/// A request as it goes over the wire. The office is open to whoever names this machine, and to nobody who names another.
 pub(super) fn request(method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Vec<u8> {
     let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let length = if method == "GET" { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
-    format!("{method} {path} HTTP/1.1\r\nHost: shop\r\n{headers}{length}\r\n{body}").into_bytes()
+    format!("{method} {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}{length}\r\n{body}").into_bytes()
 }

@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use rustix::net::sockopt::set_socket_linger;
+
 use super::history::Heard;
 use crate::ids::OrderId;
 use crate::order::OrderState;
@@ -47,6 +49,15 @@ impl Reply {
     }
 }
 
+/// How somebody ends a call to whom it takes too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HangUp {
+    /// After so long.
+    pub(super) after: Duration,
+    /// By a reset, which the server meets wherever it is; otherwise by the polite end, which waits behind what was said.
+    pub(super) is_reset: bool,
+}
+
 /// One client on one connection, which is made when it is needed.
 #[derive(Debug)]
 pub(super) struct Client {
@@ -61,15 +72,35 @@ impl Client {
     }
 
     /// Sends a request, and waits for its answer; where `hang_up` says so only as long.
-    pub(super) fn ask(&mut self, request: &[u8], hang_up: Option<Duration>) -> Reply {
-        let mut stream = match self.stream.take().map_or_else(|| self.connect(), Ok) {
-            Ok(stream) => stream,
-            Err(_) => return Reply::Unasked,
+    pub(super) fn ask(&mut self, request: &[u8], hang_up: Option<HangUp>) -> Reply {
+        let Ok(mut stream) = self.stream.take().map_or_else(|| self.connect(), Ok) else { return Reply::Unasked };
+        let reply = match stream.write_all(request) {
+            Ok(()) => self.hear(&mut stream, hang_up.map_or(PATIENCE, |of| of.after)),
+            Err(_) => None,
         };
-        let patience = hang_up.unwrap_or(PATIENCE).max(Duration::from_micros(1));
-        if stream.write_all(request).is_err() {
-            return Reply::Lost;
+        match reply {
+            Some((reply, is_last)) => {
+                self.stream = (!is_last).then_some(stream);
+                reply
+            }
+            None => {
+                if hang_up.is_some_and(|of| of.is_reset) {
+                    // Nothing lingers, so the kernel sends a reset. Where it won't, the drop ends it politely.
+                    let _ = set_socket_linger(&stream, Some(Duration::ZERO));
+                }
+                Reply::Lost
+            }
         }
+    }
+
+    /// The last answer's body, where it was JSON.
+    pub(super) fn json(&self) -> Option<serde_json::Value> {
+        let answer = Answer::read(&self.bytes).ok().flatten()?;
+        serde_json::from_slice(answer.body).ok()
+    }
+
+    /// The answer, where it comes in time, and whether it is the connection's last.
+    fn hear(&mut self, stream: &mut TcpStream, patience: Duration) -> Option<(Reply, bool)> {
         let deadline = Instant::now() + patience;
         self.bytes.clear();
         loop {
@@ -77,22 +108,18 @@ impl Client {
                 Ok(Some(answer)) => {
                     let text = |key| answer.text(key).map(str::to_owned);
                     let (order, state, code) = (text("order"), text("state"), text("code"));
-                    let reply = Reply::Answer { status: answer.status, order, state, code };
-                    if !answer.is_last {
-                        self.stream = Some(stream);
-                    }
-                    return reply;
+                    return Some((Reply::Answer { status: answer.status, order, state, code }, answer.is_last));
                 }
                 Ok(None) => {}
-                Err(_) => return Reply::Lost,
+                Err(_) => return None,
             }
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || stream.set_read_timeout(Some(left)).is_err() {
-                return Reply::Lost;
+                return None;
             }
             let mut chunk = [0; CHUNK_BYTES];
             match stream.read(&mut chunk) {
-                Ok(0) | Err(_) => return Reply::Lost,
+                Ok(0) | Err(_) => return None,
                 Ok(count) => self.bytes.extend_from_slice(&chunk[..count]),
             }
         }

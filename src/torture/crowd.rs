@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::asking::Asking;
-use super::client::{Client, Reply};
+use super::client::{Client, HangUp, Reply};
 use super::dice::Dice;
 use super::history::{Heard, Operation, Stopwatch};
 use super::{SECRET, asking};
@@ -19,6 +19,10 @@ const SHARED_BUYERS: u32 = 8;
 const ATTEMPTS_PERCENT: u32 = 60;
 /// Of a hundred orders that somebody has, so many are remembered to be paid, given back or looked at.
 const MEMORY_ORDERS: usize = 64;
+/// Of a hundred payments so many are followed by a refund of something that was paid.
+const REFUNDS_PERCENT: u32 = 25;
+/// The shop's number among the clients.
+const SHOP: u32 = u32::MAX - 1;
 /// Who finds nobody at home knocks again after so long.
 const KNOCK_AGAIN: Duration = Duration::from_millis(5);
 
@@ -26,11 +30,14 @@ const KNOCK_AGAIN: Duration = Duration::from_millis(5);
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) shop: SocketAddr,
+    pub(super) office: SocketAddr,
     pub(super) watch: Stopwatch,
     /// Operations that are still to be made, at least.
     pub(super) budget: AtomicU64,
     /// Whether everything has gone wrong that was to go wrong.
     pub(super) has_peace: AtomicBool,
+    /// Connections that somebody has reset who didn't want to wait.
+    pub(super) resets: AtomicU64,
 }
 
 impl Shared {
@@ -56,6 +63,8 @@ pub(super) struct Person<'a> {
     /// The last attempts, to be made once more.
     tried: Vec<(String, String, u32)>,
     orders: Vec<(OrderId, String, u32)>,
+    /// Paid orders, some of which are refunded.
+    paid: Vec<OrderId>,
     operations: Vec<Operation>,
 }
 
@@ -72,6 +81,7 @@ impl<'a> Person<'a> {
             count: 0,
             tried: Vec::new(),
             orders: Vec::new(),
+            paid: Vec::new(),
             operations: Vec::new(),
         })
     }
@@ -92,8 +102,16 @@ impl<'a> Person<'a> {
         let (order, buyer, units) = self.orders[nth].clone();
         match self.dice.roll(10) {
             0..3 => {
-                self.ask(asking::pay((order, units), self.clock.now().wall, &self.keys), false);
+                let heard = self.ask(asking::pay((order, units), self.clock.now().wall, &self.keys), false);
                 self.orders.swap_remove(nth);
+                if matches!(heard, Heard::Yes { .. }) {
+                    self.paid.push(order);
+                }
+                if self.dice.is_lucky(REFUNDS_PERCENT) && !self.paid.is_empty() {
+                    let nth = self.dice.roll(self.paid.len() as u32) as usize;
+                    let order = self.paid.swap_remove(nth);
+                    self.refund(order);
+                }
             }
             3..5 => _ = self.ask(asking::cancel(order, &buyer), false),
             _ => _ = self.ask(asking::look(order, &buyer), false),
@@ -127,9 +145,23 @@ impl<'a> Person<'a> {
         }
     }
 
+    /// The shop does it, on a connection of its own: it isn't this buyer's.
+    fn refund(&mut self, order: OrderId) {
+        let (want, request) = asking::refund(order);
+        let begun = self.shared.watch.now();
+        let reply = Client::new(self.shared.office).ask(&request, None);
+        if reply != Reply::Unasked {
+            let (client, heard) = (SHOP, reply.heard(false));
+            self.operations.push(Operation { client, want, begun, ended: self.shared.watch.now(), heard });
+        }
+    }
+
     fn ask(&mut self, (want, request): Asking, is_replay: bool) -> Heard {
-        // Who is in a hurry hangs up in the middle of it.
-        let hang_up = self.dice.is_lucky(3).then(|| Duration::from_micros(u64::from(self.dice.roll(600))));
+        // Who is in a hurry hangs up in the middle of it, every other one by a reset.
+        let hang_up = self.dice.is_lucky(3).then(|| HangUp {
+            after: Duration::from_micros(u64::from(self.dice.roll(600))),
+            is_reset: self.dice.is_lucky(50),
+        });
         let begun = self.shared.watch.now();
         let reply = self.client.ask(&request, hang_up);
         let ended = self.shared.watch.now();
@@ -141,7 +173,13 @@ impl<'a> Person<'a> {
                 std::thread::sleep(KNOCK_AGAIN);
                 return heard;
             }
-            Reply::Lost => self.lives += 1,
+            Reply::Lost => {
+                self.lives += 1;
+                if hang_up.is_some_and(|of| of.is_reset) {
+                    // Relaxed: a count.
+                    self.shared.resets.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Reply::Answer { .. } => {}
         }
         self.operations.push(Operation { client, want, begun, ended, heard: heard.clone() });

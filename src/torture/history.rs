@@ -15,7 +15,7 @@ pub const CLOCK_WRONG_BY: Duration = Duration::from_secs(8);
 
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case", tag = "wants")]
+#[serde(rename_all = "snake_case", tag = "wants", content = "what")]
 pub enum Want {
     /// Units, under a key.
     Buy {
@@ -27,21 +27,25 @@ pub enum Want {
         units: u32,
     },
     /// To say that an order is paid.
-    Pay(#[serde(serialize_with = "as_text", rename = "order")] OrderId),
+    Pay(#[serde(serialize_with = "as_text")] OrderId),
     /// To give an order back.
-    Cancel(#[serde(serialize_with = "as_text", rename = "order")] OrderId),
+    Cancel(#[serde(serialize_with = "as_text")] OrderId),
     /// To look at an order.
-    Look(#[serde(serialize_with = "as_text", rename = "order")] OrderId),
+    Look(#[serde(serialize_with = "as_text")] OrderId),
+    /// The shop gives a paid order's money back, and its units are for sale again.
+    Refund(#[serde(serialize_with = "as_text")] OrderId),
     /// The shopkeeper stops the sale.
     Pause,
     /// The shopkeeper lets it go on.
     Resume,
     /// The shopkeeper puts units on sale.
-    Add(#[serde(rename = "units")] u32),
+    Add(u32),
     /// The shopkeeper takes units away.
-    Take(#[serde(rename = "units")] u32),
+    Take(u32),
+    /// PostgreSQL can't be reached, from the beginning of this to its end, and buyers wait for it.
+    CutOff,
     /// The server's wall clock is set to show so much more than it should.
-    SetClock(#[serde(rename = "ahead_ms")] i64),
+    SetClock(i64),
 }
 
 /// What came of it.
@@ -181,4 +185,23 @@ fn maybe_as_text<S: serde::Serializer>(order: &Option<OrderId>, serializer: S) -
 
 fn as_word<S: serde::Serializer>(state: &Option<OrderState>, serializer: S) -> Result<S::Ok, S::Error> {
     state.map(OrderState::word).serialize(serializer)
+}
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_anybody_wants_can_be_written_down() {
+        let order = OrderId::parse("01010101-0101-0101-0101-010101010101").expect("an id");
+        let buy = Want::Buy { buyer: "b".into(), key: "k".into(), units: 1 };
+        let of_orders = [Want::Pay(order), Want::Cancel(order), Want::Refund(order), Want::Look(order)];
+        let of_the_shop = [Want::Pause, Want::Resume, Want::Add(1), Want::Take(1), Want::CutOff, Want::SetClock(-1)];
+        for want in [buy].into_iter().chain(of_orders).chain(of_the_shop) {
+            let (begun, ended) = (Moment::ZERO, Moment::ZERO);
+            let operation = Operation { client: 0, want, begun, ended, heard: Heard::No { code: "busy".into() } };
+            let line = serde_json::to_value(&operation).unwrap_or_else(|fault| panic!("{operation:?}: {fault}"));
+            assert!(line["wants"].is_string() && line["heard"] == "no" && line["code"] == "busy", "{line}");
+        }
+    }
 }

@@ -12,8 +12,9 @@ use super::asking::request;
 use super::client::Client;
 use super::dice::Dice;
 use super::fault::Fault;
-use super::history::{CLOCK_WRONG_BY, Heard, Operation, Stopwatch, Want};
+use super::history::{CLOCK_WRONG_BY, Heard, Moment, Operation, Stopwatch, Want};
 use super::line::{Line, Mood};
+use super::rounds::is_waited_for;
 use super::{NO_LIMIT, SALE, SKU};
 use crate::clock::set_machine_clock;
 use crate::failpoint::Point;
@@ -23,6 +24,11 @@ use crate::rig::child::Child;
 const SHOPKEEPER: u32 = u32::MAX;
 /// Longest that a crowd has peace between two faults.
 const PEACE_MS: (u32, u32) = (50, 500);
+/// How long the process stands still.
+const FREEZE_MS: (u32, u32) = (20, 600);
+/// Of a hundred times so many it stands still for longer than a hold lasts, and so long.
+const LONG_PERCENT: u32 = 20;
+const LONG_FREEZE_MS: (u32, u32) = (2_500, 3_000);
 /// Units that come on sale at once.
 const MORE_UNITS: i32 = 40;
 /// Units that are taken away at once, at most: sometimes there aren't so many.
@@ -49,6 +55,8 @@ pub(super) struct Nemesis<'a> {
     dice: Dice,
     deck: Vec<Fault>,
     has_jumps: bool,
+    /// Whether buyers wait for what is behind the line.
+    is_waited_for: bool,
     line: Option<&'a Line>,
     office: SocketAddr,
     watch: Stopwatch,
@@ -66,16 +74,15 @@ impl<'a> Nemesis<'a> {
         dice: Dice,
         watch: Stopwatch,
     ) -> anyhow::Result<Self> {
-        let office = child.office().trim_start_matches("http://").parse()?;
-        let has_jumps = round % 2 == 1;
         Ok(Self {
+            office: child.office_address()?,
             child,
             dir,
             dice,
             deck: Vec::new(),
-            has_jumps,
+            has_jumps: round % 2 == 1,
+            is_waited_for: is_waited_for(round),
             line,
-            office,
             watch,
             operations: Vec::new(),
             faults: Vec::new(),
@@ -95,7 +102,8 @@ impl<'a> Nemesis<'a> {
             }
             Fault::Freeze => {
                 self.signal(Signal::STOP)?;
-                std::thread::sleep(self.dice.span(20, 600));
+                let (from_ms, to_ms) = if self.dice.is_lucky(LONG_PERCENT) { LONG_FREEZE_MS } else { FREEZE_MS };
+                std::thread::sleep(self.dice.span(from_ms, to_ms));
                 self.signal(Signal::CONT)
             }
             Fault::Stop => {
@@ -105,21 +113,12 @@ impl<'a> Nemesis<'a> {
             Fault::DiskFull => self.disk_full(),
             Fault::Reload => self.reload("ip = { rate = 50, burst = 5 }"),
             Fault::BadReload => self.reload("nobody_knows_this = 1"),
-            Fault::Pause => {
-                self.insist(Want::Pause, "pause", "");
-                std::thread::sleep(self.dice.span(10, 200));
-                self.resume();
-                Ok(())
-            }
+            Fault::Pause => self.pause_for_a_while(),
             Fault::Failpoint => self.failpoint(),
-            Fault::MoreUnits => {
-                self.change_stock(MORE_UNITS);
-                Ok(())
-            }
+            Fault::MoreUnits => self.change_stock(MORE_UNITS),
             Fault::FewerUnits => {
                 let units = 1 + self.dice.roll(FEWER_UNITS);
-                self.change_stock(-units.cast_signed());
-                Ok(())
+                self.change_stock(-units.cast_signed())
             }
             Fault::PostgresAway => self.break_the_line(Mood::Cut),
             Fault::PostgresSilent => self.break_the_line(Mood::Held),
@@ -145,9 +144,15 @@ impl<'a> Nemesis<'a> {
         self.deck.swap_remove(nth)
     }
 
+    fn pause_for_a_while(&mut self) -> anyhow::Result<()> {
+        self.insist(Want::Pause, "pause")?;
+        std::thread::sleep(self.dice.span(10, 200));
+        self.resume()
+    }
+
     /// The sale goes on, whatever was done before.
-    pub(super) fn resume(&mut self) {
-        self.insist(Want::Resume, "resume", "");
+    pub(super) fn resume(&mut self) -> anyhow::Result<()> {
+        self.insist(Want::Resume, "resume")
     }
 
     /// A shop whose disk can't be trusted ends with 74, and whoever looks after it starts it again. Any other end is a fault
@@ -188,7 +193,11 @@ impl<'a> Nemesis<'a> {
         };
         self.child.stop()?;
         self.child.restart_armed(Some(&spec))?;
-        std::thread::sleep(self.dice.span(50, 600));
+        std::thread::sleep(self.dice.span(50, 400));
+        if action.starts_with("delay") {
+            // Somebody is in the middle of it.
+            self.pause_for_a_while()?;
+        }
         // Whether or not it is dead already.
         self.child.kill()?;
         self.child.restart()
@@ -196,11 +205,14 @@ impl<'a> Nemesis<'a> {
 
     /// A file that would grow beyond this doesn't: to the server that is a disk without room.
     fn disk_full(&mut self) -> anyhow::Result<()> {
-        let wal = Child::data(self.dir).join("ledger.db-wal");
-        let now = fs::metadata(wal).map_or(0, |of| of.len());
+        let now = fs::metadata(Child::data(self.dir).join("ledger.db-wal")).map_or(0, |of| of.len());
         let limit = |current| Rlimit { current, maximum: None };
         prlimit(Some(self.pid()?), Resource::Fsize, limit(Some(now + u64::from(self.dice.roll(20_000)))))?;
-        std::thread::sleep(self.dice.span(50, 400));
+        std::thread::sleep(self.dice.span(30, 200));
+        // What is taken away, and can't be written down, is there again.
+        let units = 1 + self.dice.roll(3);
+        self.change_stock(-units.cast_signed())?;
+        std::thread::sleep(self.dice.span(20, 200));
         prlimit(Some(self.pid()?), Resource::Fsize, limit(None))?;
         Ok(())
     }
@@ -208,8 +220,13 @@ impl<'a> Nemesis<'a> {
     fn break_the_line(&mut self, mood: Mood) -> anyhow::Result<()> {
         let line = self.line.context("there is no PostgreSQL")?;
         line.set(mood);
+        let begun = self.watch.now();
         std::thread::sleep(self.dice.span(50, 1_500));
+        let ended = self.watch.now();
         line.set(Mood::Well);
+        if self.is_waited_for {
+            self.done(Want::CutOff, begun, ended);
+        }
         Ok(())
     }
 
@@ -225,12 +242,12 @@ impl<'a> Nemesis<'a> {
         self.signal(Signal::HUP)
     }
 
-    fn change_stock(&mut self, units: i32) {
+    fn change_stock(&mut self, units: i32) -> anyhow::Result<()> {
         let count = units.unsigned_abs();
         let want = if units < 0 { Want::Take(count) } else { Want::Add(count) };
         let path = format!("/v1/admin/sales/{SALE}/items/{SKU}/stock");
         // Once: nobody would know how often it was done.
-        self.ask(want, &path, &format!("{{\"add\":{units}}}"));
+        self.ask(want, &path, &format!("{{\"add\":{units}}}")).map(drop)
     }
 
     /// However wrong the clock was: from here on it shows the latest that it has ever shown, so that every hold ends in its time.
@@ -242,36 +259,38 @@ impl<'a> Nemesis<'a> {
         let begun = self.watch.now();
         set_machine_clock(self.dir, ahead_ms).context("the clock can't be set")?;
         std::thread::sleep(SEEN_WITHIN);
-        let heard = Heard::Yes { order: None, state: None, is_replay: false };
-        self.operations.push(Operation {
-            client: SHOPKEEPER,
-            want: Want::SetClock(ahead_ms),
-            begun,
-            ended: self.watch.now(),
-            heard,
-        });
+        self.done(Want::SetClock(ahead_ms), begun, self.watch.now());
         Ok(())
     }
 
+    /// Something that nobody has to be asked for.
+    fn done(&mut self, want: Want, begun: Moment, ended: Moment) {
+        let heard = Heard::Yes { order: None, state: None, is_replay: false };
+        self.operations.push(Operation { client: SHOPKEEPER, want, begun, ended, heard });
+    }
+
     /// Until somebody says yes: both may be said again.
-    fn insist(&mut self, want: Want, word: &str, body: &str) {
+    fn insist(&mut self, want: Want, word: &str) -> anyhow::Result<()> {
         let path = format!("/v1/admin/sales/{SALE}/{word}");
         for _ in 0..TRIES {
-            if self.ask(want.clone(), &path, body) {
-                return;
+            if self.ask(want.clone(), &path, "")? {
+                break;
             }
             std::thread::sleep(Duration::from_millis(20));
         }
+        Ok(())
     }
 
-    fn ask(&mut self, want: Want, path: &str, body: &str) -> bool {
+    fn ask(&mut self, want: Want, path: &str, body: &str) -> anyhow::Result<bool> {
         let headers = [("Content-Type", "application/json")];
         let begun = self.watch.now();
         // A connection of its own: the last one may have ended with its server.
         let reply = Client::new(self.office).ask(&request("POST", path, &headers, body), None);
         let heard = reply.heard(false);
         let is_yes = matches!(heard, Heard::Yes { .. });
+        // A shopkeeper who isn't let in changes nothing, and nothing would be tried.
+        anyhow::ensure!(heard != Heard::No { code: "unauthorized".into() }, "the office doesn't let its shopkeeper in");
         self.operations.push(Operation { client: SHOPKEEPER, want, begun, ended: self.watch.now(), heard });
-        is_yes
+        Ok(is_yes)
     }
 }

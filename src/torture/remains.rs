@@ -1,12 +1,19 @@
 //! What is left when everybody has gone: what the ledger proves of itself, what is behind it, and what it says of each order.
 
 use std::io::Cursor;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use serde_json::Value;
+
+use super::asking::request;
 use super::checker::{Objection, Rule};
+use super::client::Client;
 use super::history::{Final, Heard, Operation, Want};
 use super::line::Line;
+use crate::funnel::Layer;
 use crate::ledger::audit::audit;
 use crate::ledger::orders::{First, OrderFilter, stretches};
 use crate::ledger::read::LedgerReader;
@@ -27,6 +34,29 @@ pub(super) fn audited(dir: &Path, operations: &[Operation]) -> anyhow::Result<Ve
     let report = audit(&LedgerReader::open(&Child::data(dir))?, Some(Cursor::new(acks)))?;
     let violations = report.violations().iter();
     Ok(violations.map(|of| Objection { rule: Rule::Audit, what: format!("{of:?}") }).collect())
+}
+
+/// Whether a server that is still there, and whom nobody asks any more, remembers what its ledger says (I9), and has counted
+/// everybody who came.
+pub(super) fn remembered(office: SocketAddr) -> anyhow::Result<Vec<Objection>> {
+    let mut client = Client::new(office);
+    let mut look = |path: &str| {
+        client.ask(&request("GET", path, &[], ""), None);
+        client.json().filter(|of| of["status"].is_null()).with_context(|| format!("the office doesn't answer {path}"))
+    };
+    let (audit, funnel) = (look("/v1/admin/audit")?, look("/v1/admin/funnel")?);
+    let mut objections = Vec::new();
+    let mut object = |what| objections.push(Objection { rule: Rule::Memory, what });
+    if audit["ok"] != true {
+        object(audit["violations"].to_string());
+    }
+    let refused = Layer::ALL.iter().filter_map(|layer| funnel["refused"][layer.word()].as_u64());
+    let counted: u64 =
+        refused.chain([&funnel["won"], &funnel["replayed"]].map(Value::as_u64).into_iter().flatten()).sum();
+    if funnel["attempts"] != counted {
+        object(format!("the funnel doesn't add up to {counted}: {funnel}"));
+    }
+    Ok(objections)
 }
 
 /// Whether PostgreSQL has what the ledger has.

@@ -21,7 +21,7 @@ use super::fault::Fault;
 use super::history::{Heard, History, Operation, Stopwatch, Terms, Want};
 use super::line::Line;
 use super::nemesis::Nemesis;
-use super::remains::{audited, compared, finals};
+use super::remains::{audited, compared, finals, remembered};
 use super::windows;
 use super::{BUYER_HEADER, NO_LIMIT, SALE, SECRET, SKU};
 use crate::clock::Clock;
@@ -37,6 +37,8 @@ const HOLD: Duration = Duration::from_secs(2);
 const NOTICED_WITHIN: Duration = Duration::from_secs(1);
 /// Units that each buyer may have.
 const LIMIT: u32 = 3;
+/// Places in the ledger's queue: far more than are ever needed at once, and so few that it is noticed where they are kept.
+const PLACES: u32 = 256;
 /// Units at the beginning: few, so that they are fought for, or many, so that more than refusals is seen.
 const STOCKS: [u32; 3] = [3, 100, 3_000];
 /// Who buys what is left at the end: more than there are units.
@@ -89,6 +91,8 @@ pub struct Tormented {
     pub unknown: u64,
     /// Of those: attempts that had become orders all the same.
     pub unknown_that_were_done: u64,
+    /// Connections that clients have reset in the middle of it.
+    pub resets: u64,
     /// Noes for want of units, each of them judged.
     pub noes: u64,
     /// Of these: those that one more free unit would have shown to be wrong; of the others somebody's was undecided.
@@ -125,7 +129,7 @@ pub fn torment(rounds: &Rounds, mut tell: impl FnMut(u32, &Tormented)) -> anyhow
         fs::create_dir_all(&dir)?;
         let dice = Dice::new(rounds.seed, u64::from(number)).roll(STOCKS.len() as u32);
         let terms = RoundTerms { number, stock: STOCKS[dice as usize] };
-        let (history, faults, mut broken) = play(rounds, terms, &dir)?;
+        let Played { history, faults, resets, mut broken } = play(rounds, terms, &dir)?;
         if let Some(file) = &mut written {
             for operation in &history.operations {
                 serde_json::to_writer(&mut *file, operation)?;
@@ -135,6 +139,7 @@ pub fn torment(rounds: &Rounds, mut tell: impl FnMut(u32, &Tormented)) -> anyhow
         let Judgement { objections, noes } = judge(&history);
         broken.extend(objections);
         count(&mut sum, &history, &faults);
+        sum.resets += resets;
         sum.noes += noes.judged;
         sum.noes_judged_to_the_unit += noes.to_the_unit;
         sum.violations += broken.len() as u64;
@@ -167,11 +172,15 @@ fn count(sum: &mut Tormented, history: &History, faults: &[Fault]) {
     }
 }
 
-/// What there is behind the ledger, as its section says it. Every other pair of rounds waits for it: one of each pair has a
-/// clock that jumps.
+/// Whether buyers wait for what is behind the ledger: in every other pair of rounds, one of which has a clock that jumps.
+pub(super) fn is_waited_for(round: u32) -> bool {
+    (round / 2).is_multiple_of(2)
+}
+
+/// What there is behind the ledger, as its section says it.
 fn behind(line: Option<&Line>, round: u32) -> anyhow::Result<String> {
     let Some(line) = line else { return Ok(String::new()) };
-    let ack = if (round / 2).is_multiple_of(2) { Ack::Postgres } else { Ack::Disk };
+    let ack = if is_waited_for(round) { Ack::Postgres } else { Ack::Disk };
     let (url, node) = (line.url(), line.node(round)?);
     Ok(format!(
         "ack = \"{}\"\n[ledger.postgres]\nurl = \"{url}\"\nnode = \"{node}\"\ntimeout = \"500ms\"\n",
@@ -190,14 +199,21 @@ pub(super) fn layout(terms: Terms, ledger: &str) -> Layout {
         hold: Some(terms.hold),
         server: String::new(),
         sections: format!(
-            "{ledger}[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
+            "queue_orders = {PLACES}\n{ledger}[identity]\nmode = \"header\"\nheader = \"{BUYER_HEADER}\"\n\
              [access]\n{NO_LIMIT}\nbuyer = {{ rate = 0, burst = 0 }}\n\
              [orders]\nrestart_grace = \"0s\"\ncool_down = \"0s\"\n[payments]\nsecret = \"{SECRET}\"\n"
         ),
     }
 }
 
-type Played = (History, Vec<Fault>, Vec<Objection>);
+/// What came of a round.
+struct Played {
+    history: History,
+    faults: Vec<Fault>,
+    resets: u64,
+    /// What was seen to be wrong without the history.
+    broken: Vec<Objection>,
+}
 
 fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played> {
     let terms = Terms { stock: round.stock, limit_per_buyer: LIMIT, hold: HOLD };
@@ -206,9 +222,11 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     let dice = |number: u32| Dice::new(rounds.seed, u64::from(round.number) << 32 | u64::from(number));
     let shared = Shared {
         shop: child.shop()?,
+        office: child.office_address()?,
         watch,
         budget: AtomicU64::new(rounds.operations),
         has_peace: AtomicBool::new(false),
+        resets: AtomicU64::new(0),
     };
     let mut nemesis = Nemesis::new(&mut child, (dir, round.number), rounds.postgres.as_ref(), dice(PEOPLE + 1), watch)?;
     let mut operations = Vec::new();
@@ -228,7 +246,7 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
         outcome
     })?;
     nemesis.revive()?;
-    nemesis.resume();
+    nemesis.resume()?;
     nemesis.end_with_the_clock()?;
     operations.append(&mut nemesis.operations);
     let faults = std::mem::take(&mut nemesis.faults);
@@ -236,14 +254,16 @@ fn play(rounds: &Rounds, round: RoundTerms, dir: &Path) -> anyhow::Result<Played
     let was_bought_out = buy_out(child.shop()?, watch, &mut operations)?;
     // As long as the server ships, what PostgreSQL lacks is waited for.
     let difference = rounds.postgres.as_ref().map(|line| compared(dir, line, round.number)).transpose()?.flatten();
+    let forgotten = remembered(child.office_address()?)?;
     child.stop()?;
     operations.sort_by_key(|operation| operation.begun);
     let mut broken = audited(dir, &operations)?;
-    broken.extend(difference);
+    broken.extend(forgotten.into_iter().chain(difference));
     if !was_bought_out {
         broken.push(Objection { rule: Rule::Exactness, what: format!("{LAST_BUYERS} more buyers didn't buy it out") });
     }
-    Ok((History { terms, operations, finals: finals(dir)?, was_bought_out }, faults, broken))
+    let history = History { terms, operations, finals: finals(dir)?, was_bought_out };
+    Ok(Played { history, faults, resets: shared.resets.into_inner(), broken })
 }
 
 /// Buyers who have nothing come one after the other and pay at once, until one is told that all is gone.

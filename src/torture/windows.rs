@@ -13,6 +13,7 @@ use super::checker::{Objection, Rule};
 use super::client::{Client, Reply};
 use super::dice::Dice;
 use super::history::{Heard, Operation, Stopwatch, Terms};
+use super::remains::remembered;
 use super::rounds::layout;
 use crate::ids::OrderId;
 use crate::rig::child::Child;
@@ -52,8 +53,9 @@ impl Person {
 
     fn attempt(&mut self, watch: Stopwatch, window: u32) {
         let (name, key) = (self.dice.roll(BUYERS), self.dice.roll(2));
-        // A key is always asked for the same.
-        let (buyer, units) = (format!("w{window}-b{name}"), 1 + key);
+        // Mostly a key is asked for the same.
+        let units = if self.dice.is_lucky(10) { 2 - key } else { 1 + key };
+        let buyer = format!("w{window}-b{name}");
         let key = format!("k{key}");
         if let Heard::Yes { order: Some(order), .. } = self.ask(watch, asking::buy((&buyer, &key), units)) {
             self.orders.push((order, buyer));
@@ -109,6 +111,7 @@ pub(super) fn play(dir: &Path, windows: u32, seed: u64) -> anyhow::Result<Option
         }
         anyhow::ensure!(people.iter_mut().all(Person::tidy_up), "window {window}: an order isn't taken back");
     }
+    let forgotten = remembered(child.office_address()?)?;
     child.stop()?;
-    Ok(None)
+    Ok(forgotten.into_iter().next())
 }

@@ -17,17 +17,20 @@ use crate::{STOCK, actions, mixed, rounds_and_seed};
 /// Batches that are shipped before any buyer comes: the sale itself.
 const BEFORE_THE_CROWD: u64 = 2;
 
-/// A shop that is one of many in the same database.
-fn plan(server: &PgServer, node: usize) -> Plan {
+/// A shop that is one of many in the same database, and whose buyers wait for it.
+pub(crate) fn behind(server: &PgServer, node: &str) -> Plan {
     Plan::gateway()
-        .set("payments.secret", &format!("\"whsec_{SECRET}\""))
         .set("ledger.ack", "\"postgres\"")
         .set("ledger.postgres.url", &format!("\"{}\"", server.url()))
-        .set("ledger.postgres.node", &format!("\"n{node}\""))
-        .sale(Sale::of(SALE, STOCK).hold("10m"))
+        .set("ledger.postgres.node", &format!("\"{node}\""))
 }
 
-fn is_ready(shop: &Shop) {
+fn plan(server: &PgServer, node: usize) -> Plan {
+    let plan = behind(server, &format!("n{node}")).set("payments.secret", &format!("\"whsec_{SECRET}\""));
+    plan.sale(Sale::of(SALE, STOCK).hold("10m"))
+}
+
+pub(crate) fn is_ready(shop: &Shop) {
     eventually("PostgreSQL is reached", || shop.ask(&Request::get("/readyz")).status == 200);
 }
 

@@ -43,7 +43,7 @@ impl Agreement {
 
 /// The funnel, once nothing is in flight: all that was won is stored.
 pub(super) fn settled(child: &Child, acknowledged: usize) -> anyhow::Result<Value> {
-    let office = child.office().trim_start_matches("http://").parse().context("the server named no office")?;
+    let office = child.office_address()?;
     let deadline = Instant::now() + PATIENCE;
     loop {
         let funnel: Value = serde_json::from_slice(&get(office, "/v1/admin/funnel")?)?;

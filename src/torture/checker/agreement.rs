@@ -115,3 +115,18 @@ pub(super) fn unknown(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
         }
     }
 }
+
+/// Nobody who waits for PostgreSQL is told yes while it can't be reached, where he came after it was gone.
+pub(super) fn cut_off(case: &Case<'_>, object: &mut impl FnMut(Rule, String)) {
+    let operations = &case.history.operations;
+    for gone in operations.iter().filter(|of| of.want == Want::CutOff) {
+        let first = operations.partition_point(|of| of.begun <= gone.begun);
+        let meanwhile = operations[first..].iter().take_while(|of| of.begun < gone.ended);
+        for operation in meanwhile.filter(|of| of.ended < gone.ended) {
+            if let (Want::Buy { buyer, .. }, Heard::Yes { is_replay: false, .. }) = (&operation.want, &operation.heard)
+            {
+                object(Rule::Postgres, format!("{buyer} was told yes at {:?}, and nobody could tell", operation.ended));
+            }
+        }
+    }
+}

@@ -74,7 +74,11 @@ impl<'a> Model<'a> {
         // Who asks twice at once, and looks for his order before there is one, is answered as if there was none.
         let asks_twice = case.undecided(nth, |of, under| (of, under) == (buyer, key)) > 0;
         let is_right = match (heard, known) {
-            (Heard::Yes { order: Some(id), .. }, Some(known)) => known.id == *id,
+            (Heard::Yes { order: Some(id), .. }, Some(known)) => known.id == *id && known.units == units,
+            // The twin that he is told of may still be underway.
+            (Heard::No { code }, known) if code == "idempotency_mismatch" => {
+                known.is_some_and(|known| known.units != units) || asks_twice
+            }
             (Heard::Yes { order: Some(id), .. }, None) => {
                 let is_new = self.orders.values().all(|order| order.id != *id);
                 if !is_new || self.free < units || self.has(buyer) + units > limit {
@@ -197,6 +201,14 @@ mod tests {
         assert!(seen(OrderState::Held, (12, 18)) && !seen(OrderState::Cancelled, (12, 18)));
         assert!(seen(OrderState::Held, (25, 35)) && seen(OrderState::Cancelled, (25, 35)));
         assert!(!seen(OrderState::Held, (31, 35)) && seen(OrderState::Cancelled, (31, 35)));
+    }
+
+    #[test]
+    fn a_key_is_answered_for_what_it_was_asked_and_nothing_else() {
+        let again = |units, heard| operation(buy("a", "k", units), (20, 30), heard);
+        let history = |second| is_linearizable(TERMS, &[won(1, "a", (0, 10)), second]);
+        assert!(history(again(2, no("idempotency_mismatch"))) && !history(again(2, yes(1, OrderState::Held))));
+        assert!(history(again(1, yes(1, OrderState::Held))) && !history(again(1, no("idempotency_mismatch"))));
     }
 
     /// One after the other, each at an instant within its call.

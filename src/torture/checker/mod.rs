@@ -62,7 +62,10 @@ pub enum Rule {
     /// The ledger's own proof.
     #[serde(rename = "audit")]
     Audit,
-    /// What is behind the ledger has what the ledger has.
+    /// What the server remembers is what its ledger says.
+    #[serde(rename = "I9 memory")]
+    Memory,
+    /// What is behind the ledger has what the ledger has, before anybody who waits for it is told.
     #[serde(rename = "postgres")]
     Postgres,
 }
@@ -83,6 +86,7 @@ pub(super) struct Dossier<'a> {
     pub(super) won: Vec<&'a Operation>,
     pub(super) paid: Vec<&'a Operation>,
     pub(super) cancelled: Vec<&'a Operation>,
+    pub(super) refunded: Vec<&'a Operation>,
     pub(super) looks: Vec<&'a Operation>,
     pub(super) last: Option<&'a Final>,
 }
@@ -119,9 +123,10 @@ impl<'a> Case<'a> {
                 }
                 Want::Pay(order) => case.orders.entry(*order).or_default().paid.push(operation),
                 Want::Cancel(order) => case.orders.entry(*order).or_default().cancelled.push(operation),
+                Want::Refund(order) => case.orders.entry(*order).or_default().refunded.push(operation),
                 Want::Look(order) => case.orders.entry(*order).or_default().looks.push(operation),
                 Want::SetClock(_) => case.jumps.push((operation.begun, operation.ended)),
-                Want::Pause | Want::Resume | Want::Add(_) | Want::Take(_) => {}
+                Want::Pause | Want::Resume | Want::Add(_) | Want::Take(_) | Want::CutOff => {}
             }
         }
         for last in &history.finals {
@@ -183,6 +188,7 @@ pub fn judge(history: &History) -> Judgement {
     order_by_order::session(&case, &mut object);
     units::exactness(&case, &mut object);
     agreement::unknown(&case, &mut object);
+    agreement::cut_off(&case, &mut object);
     objections.sort_by_key(|objection| objection.rule);
     Judgement { objections, noes }
 }

@@ -1,12 +1,12 @@
 //! A judge who never objects proves nothing: for each rule a history that breaks it, and none for those that break none.
 
-use std::time::Duration;
+mod honest;
 
-use proptest::prelude::*;
+use std::time::Duration;
 
 use super::{Noes, Rule, judge};
 use crate::ids::OrderId;
-use crate::order::OrderState::{self, Cancelled, Confirmed, Expired, Held};
+use crate::order::OrderState::{self, Cancelled, Confirmed, Expired, Held, Refunded};
 use crate::torture::history::{Final, Heard, History, Operation, Terms, Want};
 
 const HOLD_MS: u64 = 1_000;
@@ -64,7 +64,15 @@ fn an_order_that_was_paid_keeps_its_unit_for_ever() {
     let operations = vec![won(1, "a", (0, 10)), paid, won(2, "b", (HOLD_MS * 5, HOLD_MS * 5 + 10))];
     let finals = vec![last(1, "a", "k", 1, Confirmed), last(2, "b", "k", 1, Expired)];
     assert_eq!(broken(1, operations.clone(), finals.clone()), [Rule::Oversold]);
-    assert_eq!(broken(2, operations, finals), []);
+    assert_eq!(broken(2, operations.clone(), finals), []);
+    // Until it is refunded: from then on it is anybody's.
+    let refund = operation(Want::Refund(order(1)), (40, 50), yes(1, Refunded));
+    let with = |of: Vec<Operation>| [operations[..2].to_vec(), vec![refund.clone()], of].concat();
+    let finals = vec![last(1, "a", "k", 1, Refunded), last(2, "b", "k", 1, Expired)];
+    assert_eq!(broken(1, with(operations[2..].to_vec()), finals.clone()), []);
+    let sold_out = |at| operation(buy("c", "k", 1), at, no("sold_out"));
+    assert_eq!(broken(1, with(vec![sold_out((35, 45))]), finals[..1].to_vec()), []);
+    assert_eq!(broken(1, with(vec![sold_out((60, 70))]), finals[..1].to_vec()), [Rule::FalseNo]);
 }
 
 #[test]
@@ -215,6 +223,9 @@ fn what_was_decided_stays_decided() {
     assert_eq!((ends(&paid, Confirmed), ends(&back, Cancelled)), (vec![], vec![]));
     assert_eq!(ends(&paid, Expired), [Rule::Agreement]);
     assert_eq!(ends(&back, Expired), [Rule::Agreement]);
+    let refunded = operation(Want::Refund(order(1)), (40, 50), yes(1, Refunded));
+    let ends = |state| broken(5, vec![won.clone(), paid.clone(), refunded.clone()], vec![last(1, "a", "k", 1, state)]);
+    assert_eq!((ends(Refunded), ends(Confirmed)), (vec![], vec![Rule::Agreement]));
     let alone = |state| broken(5, vec![won.clone()], vec![last(1, "a", "k", 1, state)]);
     assert_eq!((alone(Confirmed), alone(Cancelled)), (vec![Rule::Agreement], vec![Rule::Agreement]));
 }
@@ -230,6 +241,18 @@ fn who_looks_sees_what_was_and_never_an_earlier_state() {
     let (expired, held) = (yes(1, Expired), yes(1, Held));
     assert_eq!(seen(vec![look((20, 30), expired.clone()), look((40, 50), held.clone())]), [Rule::Session]);
     assert_eq!(seen(vec![look((20, 45), expired), look((40, 50), held)]), []);
+}
+
+#[test]
+fn nobody_is_told_yes_while_what_he_waits_for_is_out_of_reach() {
+    let cut_off = operation(Want::CutOff, (100, 200), yes(9, Held));
+    let with = |at| broken(5, vec![cut_off.clone(), operation(buy("a", "k", 1), at, yes(1, Held))], finals());
+    fn finals() -> Vec<Final> {
+        vec![last(1, "a", "k", 1, Expired)]
+    }
+    assert_eq!((with((110, 120)), with((110, 210))), (vec![Rule::Postgres], vec![]));
+    let before = vec![operation(buy("a", "k", 1), (90, 120), yes(1, Held)), cut_off];
+    assert_eq!(broken(5, before, finals()), []);
 }
 
 #[test]
@@ -255,79 +278,5 @@ fn enough_buyers_leave_nothing() {
         history.operations.sort_by_key(|operation| operation.begun);
         assert_eq!(rules(&history), []);
         history.operations.retain(|of| !matches!(of.want, Want::Take(_)));
-    }
-}
-
-/// What a shop does that keeps every promise: one thing after the other, each at an instant within its call.
-fn honest(steps: Vec<(u8, u8, u16, u16)>, stock: u32) -> History {
-    let terms = Terms { stock, limit_per_buyer: 2, hold: ms(HOLD_MS) };
-    let (mut free, mut operations, mut finals): (u32, Vec<_>, Vec<Final>) = (stock, vec![], vec![]);
-    for ((kind, which, before, after), number) in steps.into_iter().zip(0_u64..) {
-        // Instants are five apart; a call begins up to sixty before its instant, and ends up to sixty after it.
-        let at = 100 + number * 5;
-        let span = (at - u64::from(before % 60), at + u64::from(after % 60));
-        let is_unheard = after % 7 == 0;
-        let hear = |heard| if is_unheard { Heard::Nothing } else { heard };
-        let nth = usize::from(which) % finals.len().max(1);
-        if kind % 3 == 0 || finals.is_empty() {
-            let (buyer, key) = (format!("b-{}", which % 20), format!("k-{number}"));
-            let has: u32 = finals.iter().filter(|of| of.buyer == buyer && of.state.is_live()).map(|of| of.units).sum();
-            let want = buy(&buyer, &key, 1);
-            let heard = if has >= 2 {
-                no("limit_reached")
-            } else if free == 0 {
-                no("sold_out")
-            } else {
-                free -= 1;
-                let id = (finals.len() + 1) as u8;
-                finals.push(last(id, &buyer, &key, 1, Held));
-                yes(id, Held)
-            };
-            operations.push(operation(want, span, hear(heard)));
-            continue;
-        }
-        let of = &mut finals[nth];
-        let id = of.order;
-        let (want, heard) = match (kind % 3, of.state) {
-            (1, Held) => {
-                of.state = Confirmed;
-                (Want::Pay(id), Heard::Yes { order: Some(id), state: Some(Confirmed), is_replay: false })
-            }
-            (2, Held) => {
-                (of.state, free) = (Cancelled, free + 1);
-                (Want::Cancel(id), Heard::Yes { order: Some(id), state: Some(Cancelled), is_replay: false })
-            }
-            (_, state) => (Want::Look(id), Heard::Yes { order: Some(id), state: Some(state), is_replay: false }),
-        };
-        operations.push(operation(want, span, hear(heard)));
-    }
-    operations.sort_by_key(|operation| operation.begun);
-    History { terms, operations, finals, was_bought_out: false }
-}
-
-proptest! {
-    /// Spans are short beside the hold, so that none runs out.
-    #[test]
-    fn a_shop_that_keeps_every_promise_is_never_objected_to(
-        steps in proptest::collection::vec(any::<(u8, u8, u16, u16)>(), 1..150),
-        stock in 1_u32..20,
-    ) {
-        let history = honest(steps, stock);
-        prop_assert_eq!(judge(&history).objections, vec![]);
-    }
-
-    #[test]
-    fn an_order_that_was_told_and_is_taken_away_is_always_missed(
-        steps in proptest::collection::vec(any::<(u8, u8, u16, u16)>(), 1..150),
-        which in any::<usize>(),
-    ) {
-        let mut history = honest(steps, 10);
-        let told: Vec<_> = history.operations.iter().filter_map(|of| match (&of.want, &of.heard) {
-            (Want::Buy { .. }, Heard::Yes { order, .. }) => *order,
-            _ => None,
-        }).collect();
-        prop_assume!(!told.is_empty());
-        history.finals.retain(|last| last.order != told[which % told.len()]);
-        prop_assert!(judge(&history).objections.iter().any(|objection| objection.rule == Rule::Durability));
     }
 }

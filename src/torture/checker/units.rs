@@ -10,8 +10,8 @@ use crate::torture::history::{Heard, Moment, Operation, Want};
 /// The server's clock is read before and after its decision: nobody is robbed of his hold by less.
 const GRAIN: Duration = Duration::from_millis(5);
 
-/// Longer than the server is at work on anything, a death and a start in its middle included.
-const AT_WORK: Duration = Duration::from_secs(5);
+/// Longer than the server is at work on anything, a death and a start, or a long freeze, in its middle included.
+const AT_WORK: Duration = Duration::from_secs(8);
 
 type Steps = Vec<(Moment, i64)>;
 
@@ -21,13 +21,16 @@ fn certain(case: &Case<'_>, dossier: &Dossier<'_>) -> Vec<(Moment, Option<Moment
     let hold = case.history.terms.hold;
     let paid = dossier.paid.iter().filter(|paid| paid.is_yes()).map(|paid| paid.ended).min();
     let placed = may_be_placed(case, dossier).unwrap_or(first);
-    let given_back = dossier.cancelled.iter().filter(|back| back.code().is_none()).map(|back| back.begun).min();
+    let asked = |back: &[&Operation]| back.iter().filter(|back| back.code().is_none()).map(|back| back.begun).min();
+    let (given_back, refunded) = (asked(&dossier.cancelled), asked(&dossier.refunded));
     let jumped = case.jump_after(placed).unwrap_or(Moment::MAX);
-    let released = given_back.unwrap_or(Moment::MAX).min(placed + hold.saturating_sub(GRAIN)).min(jumped);
+    // Also where nobody heard that it was paid: it may be refunded before its hold is over.
+    let at_will = given_back.into_iter().chain(refunded).min().unwrap_or(Moment::MAX);
+    let released = at_will.min(placed + hold.saturating_sub(GRAIN)).min(jumped);
     match paid {
-        Some(paid) if paid <= released => vec![(first, None)],
+        Some(paid) if paid <= released => vec![(first, refunded)],
         // It may have been given back, or run out, and been taken once more by a late payment.
-        Some(paid) => vec![(first, Some(released)), (paid, None)],
+        Some(paid) => vec![(first, Some(released)), (paid, refunded)],
         None => vec![(first, Some(released))],
     }
 }
@@ -183,7 +186,10 @@ fn certainly_free(case: &Case<'_>, operation: &Operation, heard: &Heard) -> Opti
     let known = given_back.chain(dossier.looks.iter().filter(is_over).map(|look| look.ended)).min();
     let at_last = match dossier.last?.state {
         // Also where it was given back or ran out meanwhile, and was paid late.
-        OrderState::Held | OrderState::Confirmed | OrderState::Refunded => return None,
+        OrderState::Held | OrderState::Confirmed => return None,
+        OrderState::Refunded => {
+            return dossier.refunded.iter().filter(|back| back.is_yes()).map(|back| back.ended).min();
+        }
         OrderState::Expired => {
             operation.ended + AT_WORK + case.history.terms.hold + case.holds_last_longer_by() + AT_WORK
         }
