@@ -114,7 +114,7 @@ fn loom_a_scan_is_not_fooled_by_a_unit_that_seems_to_move_behind_its_back() {
             shelf.put_back(1 - at, units(1), Confirmed);
             assert_eq!(shelf.take(at, units(1), Confirmed), Ok(()), "the mover");
             assert!(scanner.join().expect("the scanner doesn't panic"), "the scanner found none");
-            assert_eq!((shelf.remaining(), shelf.peek()), (0, Ok(())));
+            assert_eq!((shelf.remaining(), shelf.peek()), (0, SOLD_OUT), "and the sign says so");
         });
     }
 }
@@ -165,7 +165,7 @@ fn loom_a_late_sign_never_covers_a_returned_unit() {
     }
 }
 
-/// The sign is out and a unit comes back: who has got it no longer sees the sign.
+/// The sign is out and two units come back: who has got one of them no longer sees the sign.
 ///
 /// | taker | sees the sign |
 /// | --- | --- |
@@ -180,10 +180,26 @@ fn loom_who_takes_a_returned_unit_sees_the_sign_taken_in() {
             let shelf = Arc::clone(&shelf);
             thread::spawn(move || shelf.take(0, units(1), Confirmed).map(|()| shelf.peek()))
         };
-        shelf.put_back(0, units(1), Confirmed);
+        shelf.put_back(0, units(2), Confirmed);
         if let Ok(sign) = taker.join().expect("the taker doesn't panic") {
             assert_eq!(sign, Ok(()));
         }
+    });
+}
+
+/// A unit on each of two shards, and two who take one each.
+///
+/// | one | other | the sign afterwards |
+/// | --- | --- | --- |
+/// | sold | sold: required | sold out: required, though each has emptied a shard of its own |
+#[test]
+fn loom_of_two_who_empty_a_shard_each_one_hangs_out_the_sign() {
+    loom::model(|| {
+        let shelf = Arc::new(Shelf::new(2, 2, 0));
+        let other = taker(&shelf, 0, 1, Held);
+        assert_eq!(shelf.take(1, units(1), Held), Ok(()));
+        assert_eq!(outcome(other), Ok(()));
+        assert_eq!(shelf.peek(), SOLD_OUT_HELD_MAY_RETURN);
     });
 }
 
