@@ -246,10 +246,8 @@ fn who_looks_sees_what_was_and_never_an_earlier_state() {
 #[test]
 fn nobody_is_told_yes_while_what_he_waits_for_is_out_of_reach() {
     let cut_off = operation(Want::CutOff, (100, 200), yes(9, Held));
+    let finals = || vec![last(1, "a", "k", 1, Expired)];
     let with = |at| broken(5, vec![cut_off.clone(), operation(buy("a", "k", 1), at, yes(1, Held))], finals());
-    fn finals() -> Vec<Final> {
-        vec![last(1, "a", "k", 1, Expired)]
-    }
     assert_eq!((with((110, 120)), with((110, 210))), (vec![Rule::Postgres], vec![]));
     let before = vec![operation(buy("a", "k", 1), (90, 120), yes(1, Held)), cut_off];
     assert_eq!(broken(5, before, finals()), []);
