@@ -24,6 +24,7 @@ mod keys;
 mod kills;
 mod life;
 mod lifecycle;
+mod log_lines;
 mod measuring;
 mod orders;
 mod passes;
