@@ -168,10 +168,16 @@ fn twins_and_rounds(twins: u32, rounds: u32) -> (usize, u32) {
     (twins as usize, from_environment("DOORBUSTER_TEST_ROUNDS", rounds))
 }
 
+/// A shop that waits for a thousand connections to be there, however long this machine takes to make them.
+fn patient_shop_of(sale: Sale) -> Shop {
+    let plan = Plan::gateway().set("server.first_byte_timeout", "\"60s\"").set("server.head_timeout", "\"60s\"");
+    Shop::open(&plan.set("server.body_timeout", "\"60s\"").sale(sale))
+}
+
 #[test]
 fn twins_under_one_key_are_one_order() {
     let (twins, rounds) = twins_and_rounds(16, 10);
-    let shop = shop_of(Sale::of(SALE, rounds + 1));
+    let shop = patient_shop_of(Sale::of(SALE, rounds + 1));
     for round in 0..rounds {
         let keyed = attempt("b").key(&format!("round-{round}"));
         let start = Barrier::new(twins);
@@ -204,7 +210,7 @@ fn twins_under_one_key_are_one_order() {
 fn of_attempts_whose_last_bytes_come_together_one_gets_what_one_may_have() {
     // As many as fit one packet of HTTP/2, which is how this was first done.
     let (connections, rounds) = twins_and_rounds(30, 10);
-    let shop = shop_of(Sale::of(SALE, 2 * rounds + 1).limit(1));
+    let shop = patient_shop_of(Sale::of(SALE, 2 * rounds + 1).limit(1));
     for round in 0..2 * rounds {
         // The last byte is the head's, or the body's.
         let attempt = attempt(&format!("b-{round}"));
