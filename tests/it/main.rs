@@ -12,6 +12,7 @@ mod chromium;
 mod closing;
 mod connections;
 mod contract;
+mod cross_site;
 mod crowds;
 mod dashboard;
 mod dashboard_browser;
