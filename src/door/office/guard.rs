@@ -266,3 +266,6 @@ fn cookie(id: &str, max_age: Duration) -> Result<HeaderValue, Problem> {
     let text = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", max_age.as_secs());
     HeaderValue::from_str(&text).map_err(|_| Problem::Internal)
 }
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;
