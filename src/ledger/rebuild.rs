@@ -150,7 +150,10 @@ impl Rebuild {
             EventKind::SalePaused => phase("paused"),
             EventKind::SaleEnded => phase("ended"),
             EventKind::StockAdded => shift(connection, row, Shift { stock: units, ..Shift::default() }),
-            EventKind::StockTaken => shift(connection, row, Shift { stock: -units, ..Shift::default() }),
+            EventKind::StockTaken => {
+                let stock = units.checked_neg().ok_or_else(|| Flaw::Wrong("no number of units".into()))?;
+                shift(connection, row, Shift { stock, ..Shift::default() })
+            }
             EventKind::StockSoldOut => Ok(()),
             EventKind::OrderPlaced => {
                 self.orders.insert(id(row)?, row.seq);
@@ -224,7 +227,7 @@ fn terms(connection: &Connection, row: &EventRow<'_>, kind: EventKind) -> Result
     expect_row(connection.prepare_cached(sql)?.execute(cells)?)?;
     let sql =
         "INSERT INTO items (no, sale, sku, title, price_minor, currency, stock) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    for (no, item) in (first_item..).zip(&items) {
+    for (no, item) in (i64::from(first_item)..).zip(&items) {
         let price = Money::parse(&item.price).map_err(|error| Flaw::Wrong(format!("a price: {error}")))?;
         let cells = params![no, row.sale, item.sku, item.title, price.minor(), price.currency(), item.stock];
         connection.prepare_cached(sql)?.execute(cells)?;
