@@ -37,7 +37,7 @@ pub fn compare(a: &Value, b: &Value) -> Result<String, String> {
     let mut text = String::new();
     let commit = |of: &Value| {
         let part = |path| of.pointer(path).and_then(Value::as_str).unwrap_or("?").to_owned();
-        format!("{} ({} build, {})", part("/doorbuster/commit"), part("/doorbuster/profile"), part("/ended_at"))
+        plain(&format!("{} ({} build, {})", part("/doorbuster/commit"), part("/doorbuster/profile"), part("/ended_at")))
     };
     // Writing into a string never fails.
     let _ = writeln!(text, "A: {}\nB: {}\n", commit(a), commit(b));
@@ -73,6 +73,11 @@ fn figure(value: f64) -> String {
     if value.fract() == 0.0 || value >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
 
+/// A report may be somebody else's: what it says tells a terminal nothing but letters.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
+}
+
 /// The members that aren't the same.
 fn differences(path: &str, a: &Value, b: &Value) -> Vec<String> {
     let members = |of: &Value| of.pointer(path).and_then(Value::as_object).cloned().unwrap_or_default();
@@ -83,7 +88,8 @@ fn differences(path: &str, a: &Value, b: &Value) -> Vec<String> {
     let null = Value::Null;
     let pairs = names.into_iter().map(|name| (name, of_a.get(name).unwrap_or(&null), of_b.get(name).unwrap_or(&null)));
     let differing = pairs.filter(|(_, of_a, of_b)| of_a != of_b);
-    differing.map(|(name, of_a, of_b)| format!("{}.{name}: {of_a} and {of_b}", path.trim_start_matches('/'))).collect()
+    let path = path.trim_start_matches('/');
+    differing.map(|(name, of_a, of_b)| plain(&format!("{path}.{name}: {of_a} and {of_b}"))).collect()
 }
 
 #[cfg(all(test, not(doorbuster_loom)))]
