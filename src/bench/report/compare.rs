@@ -69,6 +69,20 @@ pub fn compare(a: &Value, b: &Value) -> Result<String, String> {
     Ok(text)
 }
 
+/// For [`crate::fuzz`]: two files, one behind the other. What can be compared is like itself, and says nothing to the
+/// terminal but lines.
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let mut reports = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let Some(Ok(a)) = reports.next() else { return };
+    let b = reports.next().and_then(Result::ok).unwrap_or_else(|| a.clone());
+    if let Ok(text) = compare(&a, &b) {
+        assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
+        let same = compare(&a, &a).expect("it has been compared");
+        assert!(!same.contains("NOT LIKE WITH LIKE"), "{same}");
+    }
+}
+
 fn figure(value: f64) -> String {
     if value.fract() == 0.0 || value >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.2}") }
 }
