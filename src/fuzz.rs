@@ -6,6 +6,8 @@
 //!
 //! **Invariant:** a target panics where a promise is broken, and nowhere else.
 
+mod log;
+
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
 
@@ -27,7 +29,7 @@ const NOW: WallTime = WallTime::from_micros(1_795_770_000_000_000);
 pub type Check = fn(&[u8]);
 
 /// All of them, by the name of their corpus.
-pub const TARGETS: [(&str, Check); 26] = [
+pub const TARGETS: [(&str, Check); 27] = [
     ("quantity", crate::door::fuzzed::quantity),
     ("path", crate::door::fuzzed::path),
     ("query", crate::door::fuzzed::query),
@@ -52,6 +54,7 @@ pub const TARGETS: [(&str, Check); 26] = [
     ("payment_link", payment_link),
     ("postgres_url", postgres_url),
     ("event", event),
+    ("log", log::log),
     ("acks", crate::ledger::audit::fuzzed_acks),
     ("report", crate::bench::report::fuzzed),
 ];
