@@ -2,9 +2,11 @@
 //! comes out. Only in test builds.
 //!
 //! `tests/fuzz` has the fuzzer and the corpora; the test at the end replays each file of those, and as many mutations of
-//! them as `DOORBUSTER_TEST_MUTATIONS` says.
+//! them as `DOORBUSTER_TEST_MUTATIONS` says, of one target where `DOORBUSTER_FUZZ` names it.
 //!
 //! **Invariant:** a target panics where a promise is broken, and nowhere else.
+
+mod log;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
@@ -27,17 +29,24 @@ const NOW: WallTime = WallTime::from_micros(1_795_770_000_000_000);
 pub type Check = fn(&[u8]);
 
 /// All of them, by the name of their corpus.
-pub const TARGETS: [(&str, Check); 18] = [
+pub const TARGETS: [(&str, Check); 27] = [
     ("quantity", crate::door::fuzzed::quantity),
     ("path", crate::door::fuzzed::path),
     ("query", crate::door::fuzzed::query),
     ("cookies", crate::door::fuzzed::cookies),
+    ("host", crate::door::fuzzed::host),
+    ("accept", crate::door::fuzzed::accept),
+    ("content_type", crate::door::fuzzed::content_type),
+    ("cursor", crate::door::fuzzed::cursor),
+    ("admin", crate::door::fuzzed::admin),
     ("ids", ids),
     ("pass", pass),
     ("challenge", challenge),
     ("address", address),
     ("money", money),
-    ("config", crate::config::fuzzed),
+    ("config", crate::config::fuzzed::text),
+    ("environment", crate::config::fuzzed::environment),
+    ("theme", crate::config::fuzzed::theme),
     ("payment", |bytes| paid(Provider::Generic, bytes)),
     ("stripe", |bytes| paid(Provider::Stripe, bytes)),
     ("signature", signature),
@@ -45,7 +54,9 @@ pub const TARGETS: [(&str, Check); 18] = [
     ("payment_link", payment_link),
     ("postgres_url", postgres_url),
     ("event", event),
+    ("log", log::log),
     ("acks", crate::ledger::audit::fuzzed_acks),
+    ("report", crate::bench::report::fuzzed),
 ];
 
 fn text(bytes: &[u8]) -> &str {
@@ -223,7 +234,10 @@ mod tests {
         let seed = std::env::var("DOORBUSTER_TEST_SEED").map_or(2026, |text| text.parse().expect("a number"));
         eprintln!("DOORBUSTER_TEST_MUTATIONS={mutations} DOORBUSTER_TEST_SEED={seed}");
         let mut dice = Dice(seed);
-        for (name, check) in TARGETS {
+        // As the fuzzer is told: this one alone.
+        let wanted = std::env::var("DOORBUSTER_FUZZ").ok();
+        let is_wanted = |name: &str| wanted.as_deref().is_none_or(|wanted| wanted == name);
+        for (name, check) in TARGETS.into_iter().filter(|(name, _)| is_wanted(name)) {
             let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz/corpus").join(name);
             let mut files: Vec<_> =
                 corpus.read_dir().expect("a corpus").map(|file| file.expect("a file").path()).collect();

@@ -112,10 +112,10 @@ fn settings(pointer: &str, object: &Json, keys: &[&str], complaints: &mut Vec<Co
         match value {
             Json::Object(inner) => {
                 for (inner_name, value) in inner {
-                    put(&mut settings, pointer, &format!("{name}.{inner_name}"), value, keys, complaints);
+                    put(&mut settings, pointer, &[name, inner_name], value, keys, complaints);
                 }
             }
-            value => put(&mut settings, pointer, name, value, keys, complaints),
+            value => put(&mut settings, pointer, &[name], value, keys, complaints),
         }
     }
     settings
@@ -124,13 +124,18 @@ fn settings(pointer: &str, object: &Json, keys: &[&str], complaints: &mut Vec<Co
 fn put(
     settings: &mut Settings,
     pointer: &str,
-    key: &str,
+    path: &[&str],
     value: &Json,
     keys: &[&str],
     complaints: &mut Vec<Complaint>,
 ) {
-    let pointer = format!("{pointer}/{}", key.replace('.', "/"));
-    if !keys.contains(&key) {
+    let pointer = path.iter().fold(pointer.to_owned(), |pointer, name| {
+        let escaped = name.replace('~', "~0").replace('/', "~1");
+        format!("{pointer}/{escaped}")
+    });
+    let key = path.join(".");
+    // A full stop inside a name isn't the one between two names.
+    if !keys.contains(&key.as_str()) || path.iter().any(|name| name.contains('.')) {
         return complain(complaints, &pointer, format!("isn't known; there are: {}", keys.join(", ")));
     }
     let value = match value {
@@ -144,5 +149,5 @@ fn put(
         },
         Json::Array(_) | Json::Object(_) => return complain(complaints, &pointer, "must be a plain value"),
     };
-    settings.put(Setting { key: key.into(), value, place: Place::Body(pointer) });
+    settings.put(Setting { key, value, place: Place::Body(pointer) });
 }

@@ -99,10 +99,24 @@ pub(super) fn merge(
     if let Some((name, text)) = &file {
         lay_over(&mut typed, file::read(&name.display().to_string(), text, Known::Keys(&keys), complaints))?;
     }
+    lay_variables(&mut typed, environment, &rows, cwd, complaints);
+    flags(&mut typed.settings, overrides);
+    Ok(Layers { typed, file: file.map(|(name, _)| name) })
+}
+
+/// Puts what variables say over what was said before; `rows` are all keys that there are.
+pub(super) fn lay_variables(
+    typed: &mut Typed,
+    environment: &Environment,
+    rows: &[Setting],
+    cwd: &Path,
+    complaints: &mut Vec<Complaint>,
+) {
+    let keys: Vec<&str> = rows.iter().map(|row| row.key.as_str()).collect();
     for (name, value) in &environment.0 {
         // A name that isn't UTF-8 is no variable of ours.
         if let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) {
-            match variable(name, value, &rows, &keys, cwd) {
+            match variable(name, value, rows, &keys, cwd) {
                 Ok(Some(setting)) => {
                     complaints.extend(said_twice(&setting, &typed.settings));
                     typed.settings.put(setting);
@@ -112,8 +126,6 @@ pub(super) fn merge(
             }
         }
     }
-    flags(&mut typed.settings, overrides);
-    Ok(Layers { typed, file: file.map(|(name, _)| name) })
 }
 
 fn lay_over(typed: &mut Typed, file: Result<Typed, Complaint>) -> Result<(), ConfigErrors> {

@@ -14,6 +14,8 @@
 pub mod declared;
 mod error;
 mod file;
+#[cfg(any(test, feature = "torture"))]
+pub(crate) mod fuzzed;
 mod layers;
 mod ledger;
 mod nearest;
@@ -30,8 +32,6 @@ mod tests;
 mod webhooks;
 
 use std::path::{Path, PathBuf};
-#[cfg(any(test, feature = "torture"))]
-use std::sync::LazyLock;
 
 pub use error::{Complaint, ConfigErrors, Place};
 pub use layers::{Environment, Overrides};
@@ -108,27 +108,6 @@ impl Provenance {
     #[must_use]
     pub fn show(&self) -> String {
         show::toml(&self.typed)
-    }
-}
-
-/// A file of this text, over the defaults: for [`crate::fuzz`].
-#[cfg(any(test, feature = "torture"))]
-pub(crate) fn fuzzed(bytes: &[u8]) {
-    // Read once: ten thousand bytes each time would be most of the work.
-    static BELOW: LazyLock<Option<file::Typed>> = LazyLock::new(|| layers::defaults().ok());
-    assert!(BELOW.is_some(), "the built-in file isn't one");
-    let (Ok(text), Some(below)) = (std::str::from_utf8(bytes), &*BELOW) else { return };
-    let mut complaints = Vec::new();
-    match layers::of_text(below.clone(), text, &mut complaints) {
-        Ok(typed) => drop(rules::config(&typed, &mut complaints)),
-        Err(fault) => assert!(!fault.to_string().is_empty()),
-    }
-    let lines = text.matches('\n').count() + 1;
-    for complaint in &complaints {
-        assert!(!complaint.says.is_empty(), "{complaint:?}");
-        if let Place::Point { line, column, .. } = complaint.place {
-            assert!((1..=lines).contains(&line) && column >= 1, "{complaint:?}");
-        }
     }
 }
 

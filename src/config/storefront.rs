@@ -72,8 +72,8 @@ fn theme(directory: &Path) -> Result<Theme, String> {
         let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         if name == "style.css" {
             theme.style = read(&file)?;
-        } else if let Some(language) = name.strip_prefix("texts.").and_then(|name| name.strip_suffix(".json")) {
-            theme.texts.insert(tag(&file, language)?, texts(&file)?);
+        } else if let Some(language) = language(name) {
+            theme.texts.insert(tag(&file, language)?, texts(&file, &read(&file)?)?);
         }
     }
     if theme == Theme::default() { Err(wanted(&"none of them is there")) } else { Ok(theme) }
@@ -87,8 +87,13 @@ fn read(file: &Path) -> Result<String, String> {
     fs::read_to_string(file).map_err(|error| format!("can't read {}: {error}", file.display()))
 }
 
+/// Whose texts a file of that name has.
+pub(super) fn language(name: &str) -> Option<&str> {
+    name.strip_prefix("texts.")?.strip_suffix(".json")
+}
+
 /// A language, as browsers name it.
-fn tag(file: &Path, language: &str) -> Result<String, String> {
+pub(super) fn tag(file: &Path, language: &str) -> Result<String, String> {
     let fits =
         (2..=35).contains(&language.len()) && language.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     let wanted =
@@ -96,9 +101,10 @@ fn tag(file: &Path, language: &str) -> Result<String, String> {
     if fits { Ok(language.to_lowercase()) } else { Err(wanted()) }
 }
 
-fn texts(file: &Path) -> Result<BTreeMap<String, String>, String> {
+/// What is written in such a file.
+pub(super) fn texts(file: &Path, text: &str) -> Result<BTreeMap<String, String>, String> {
     let shown = file.display();
-    let texts: BTreeMap<String, String> = serde_json::from_str(&read(file)?)
+    let texts: BTreeMap<String, String> = serde_json::from_str(text)
         .map_err(|error| format!("{shown} must be a JSON object of texts in quotes: {error}"))?;
     let known: BTreeMap<String, String> = serde_json::from_str(TEXTS).unwrap_or_default();
     let names: Vec<&str> = known.keys().map(String::as_str).collect();

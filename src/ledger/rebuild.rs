@@ -100,7 +100,7 @@ impl Rebuild {
             return Err(wrong("the chain is broken".into()));
         }
         insert(&self.sqlite.connection, &row, &link)?;
-        self.fold(&row).map_err(|flaw| match flaw {
+        fold(&self.sqlite.connection, &mut self.orders, &row).map_err(|flaw| match flaw {
             Flaw::Sqlite(error) => wrong(error.to_string()),
             Flaw::Wrong(why) => wrong(why),
         })?;
@@ -135,49 +135,77 @@ impl Rebuild {
         sync_dir(&dir)?;
         Ok(report)
     }
+}
 
-    fn fold(&mut self, row: &EventRow<'_>) -> Result<(), Flaw> {
-        let connection = &self.sqlite.connection;
-        let kind = EventKind::of_word(row.kind).ok_or_else(|| Flaw::Wrong("no kind of event".into()))?;
-        let phase = |phase: &str| {
-            let sql = "UPDATE sales SET phase = ?2 WHERE no = ?1";
-            expect_row(connection.prepare_cached(sql)?.execute(params![row.sale, phase])?)
-        };
-        let units = row.quantity.unwrap_or(0);
-        match kind {
-            EventKind::SaleCreated | EventKind::SaleChanged => terms(connection, row, kind),
-            EventKind::SaleOpened | EventKind::SaleResumed => phase("live"),
-            EventKind::SalePaused => phase("paused"),
-            EventKind::SaleEnded => phase("ended"),
-            EventKind::StockAdded => shift(connection, row, Shift { stock: units, ..Shift::default() }),
-            EventKind::StockTaken => shift(connection, row, Shift { stock: -units, ..Shift::default() }),
-            EventKind::StockSoldOut => Ok(()),
-            EventKind::OrderPlaced => {
-                self.orders.insert(id(row)?, row.seq);
-                let (held, sold) = if row.expires_at_us.is_some() { (units, 0) } else { (0, units) };
-                shift(connection, row, Shift { held, sold, stock: 0 })
-            }
-            _ => self.move_order(row, kind),
+/// Puts a row into the tables; `orders` are those before it, by their numbers.
+fn fold(connection: &Connection, orders: &mut HashMap<[u8; 16], i64>, row: &EventRow<'_>) -> Result<(), Flaw> {
+    let kind = EventKind::of_word(row.kind).ok_or_else(|| Flaw::Wrong("no kind of event".into()))?;
+    let phase = |phase: &str| {
+        let sql = "UPDATE sales SET phase = ?2 WHERE no = ?1";
+        expect_row(connection.prepare_cached(sql)?.execute(params![row.sale, phase])?)
+    };
+    let units = row.quantity.unwrap_or(0);
+    match kind {
+        EventKind::SaleCreated | EventKind::SaleChanged => terms(connection, row, kind),
+        EventKind::SaleOpened | EventKind::SaleResumed => phase("live"),
+        EventKind::SalePaused => phase("paused"),
+        EventKind::SaleEnded => phase("ended"),
+        EventKind::StockAdded => shift(connection, row, Shift { stock: units, ..Shift::default() }),
+        EventKind::StockTaken => {
+            let stock = units.checked_neg().ok_or_else(|| Flaw::Wrong("no number of units".into()))?;
+            shift(connection, row, Shift { stock, ..Shift::default() })
         }
+        EventKind::StockSoldOut => Ok(()),
+        EventKind::OrderPlaced => {
+            orders.insert(id(row)?, row.seq);
+            let (held, sold) = if row.expires_at_us.is_some() { (units, 0) } else { (0, units) };
+            shift(connection, row, Shift { held, sold, stock: 0 })
+        }
+        _ => move_order(connection, orders, row, kind),
     }
+}
 
-    fn move_order(&self, row: &EventRow<'_>, kind: EventKind) -> Result<(), Flaw> {
-        let connection = &self.sqlite.connection;
-        let detail: MoveDetail = parsed(row)?;
-        let kind = detail.kind(kind).ok_or_else(|| Flaw::Wrong("it doesn't say where the units are".into()))?;
-        let units = row.quantity.and_then(|units| u32::try_from(units).ok());
-        shift(connection, row, kind.shift(units.ok_or_else(|| Flaw::Wrong("no number of units".into()))?))?;
-        let Some(to) = kind.to() else { return Ok(()) };
-        let placed = self.orders.get(&id(row)?).ok_or_else(|| Flaw::Wrong("its order was never placed".into()))?;
-        let sql = "INSERT INTO order_states (seq, state, expires_at_us, late, payment) VALUES (?1, ?2, ?3, ?4, ?5) \
-                   ON CONFLICT (seq) DO UPDATE SET state = ?2, expires_at_us = coalesce(?3, expires_at_us), \
-                   late = max(late, ?4), payment = coalesce(?5, payment)";
-        let payment = detail.payment.filter(|_| kind.is_paid());
-        let is_late = kind == MoveKind::Confirmed { late: true };
-        let cells = params![placed, to.word(), row.expires_at_us, is_late, payment];
-        connection.prepare_cached(sql)?.execute(cells)?;
-        Ok(())
-    }
+fn move_order(
+    connection: &Connection,
+    orders: &HashMap<[u8; 16], i64>,
+    row: &EventRow<'_>,
+    kind: EventKind,
+) -> Result<(), Flaw> {
+    let detail: MoveDetail = parsed(row)?;
+    let kind = detail.kind(kind).ok_or_else(|| Flaw::Wrong("it doesn't say where the units are".into()))?;
+    let units = row.quantity.and_then(|units| u32::try_from(units).ok());
+    shift(connection, row, kind.shift(units.ok_or_else(|| Flaw::Wrong("no number of units".into()))?))?;
+    let Some(to) = kind.to() else { return Ok(()) };
+    let placed = orders.get(&id(row)?).ok_or_else(|| Flaw::Wrong("its order was never placed".into()))?;
+    let sql = "INSERT INTO order_states (seq, state, expires_at_us, late, payment) VALUES (?1, ?2, ?3, ?4, ?5) \
+               ON CONFLICT (seq) DO UPDATE SET state = ?2, expires_at_us = coalesce(?3, expires_at_us), \
+               late = max(late, ?4), payment = coalesce(?5, payment)";
+    let payment = detail.payment.filter(|_| kind.is_paid());
+    let is_late = kind == MoveKind::Confirmed { late: true };
+    let cells = params![placed, to.word(), row.expires_at_us, is_late, payment];
+    connection.prepare_cached(sql)?.execute(cells)?;
+    Ok(())
+}
+
+/// For [`crate::fuzz`]: each item's stock, and how many of that are held and sold; none where no ledger is made.
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed(rows: &[EventRow<'_>]) -> Option<Vec<[i64; 3]>> {
+    // One for each thread, which forgets what it has been told each time: to make the tables takes a hundred times as long.
+    thread_local! { static LEDGER: Sqlite = Sqlite::in_memory().expect("tables in memory"); }
+    LEDGER.with(|Sqlite { connection, .. }| {
+        connection.execute_batch("BEGIN").expect("nothing is underway");
+        let mut orders = HashMap::new();
+        let mut is_put = |row| insert(connection, row, &GENESIS).is_ok() && fold(connection, &mut orders, row).is_ok();
+        let is_made = rows.iter().all(&mut is_put);
+        let totals = || {
+            let mut items = connection.prepare_cached("SELECT stock, held, sold FROM items ORDER BY no")?;
+            let totals = items.query_map([], |item| Ok([item.get(0)?, item.get(1)?, item.get(2)?]))?;
+            totals.collect::<rusqlite::Result<_>>()
+        };
+        let totals = is_made.then(|| totals().expect("three numbers of each item"));
+        connection.execute_batch("ROLLBACK").expect("it was begun");
+        totals
+    })
 }
 
 /// What is wrong with a row, before anybody says which it is.
@@ -224,7 +252,7 @@ fn terms(connection: &Connection, row: &EventRow<'_>, kind: EventKind) -> Result
     expect_row(connection.prepare_cached(sql)?.execute(cells)?)?;
     let sql =
         "INSERT INTO items (no, sale, sku, title, price_minor, currency, stock) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-    for (no, item) in (first_item..).zip(&items) {
+    for (no, item) in (i64::from(first_item)..).zip(&items) {
         let price = Money::parse(&item.price).map_err(|error| Flaw::Wrong(format!("a price: {error}")))?;
         let cells = params![no, row.sale, item.sku, item.title, price.minor(), price.currency(), item.stock];
         connection.prepare_cached(sql)?.execute(cells)?;

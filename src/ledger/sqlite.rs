@@ -77,7 +77,7 @@ impl Sqlite {
     }
 
     /// A new ledger that nothing keeps: for simulations, which lose power by forgetting everything but this.
-    #[cfg(all(test, not(doorbuster_loom)))]
+    #[cfg(any(test, feature = "torture"))]
     pub(super) fn in_memory() -> rusqlite::Result<Self> {
         let connection = Connection::open_in_memory()?;
         connection.set_prepared_statement_cache_capacity(32);

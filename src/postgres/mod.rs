@@ -26,6 +26,18 @@ mod write;
 #[cfg(all(test, not(doorbuster_loom)))]
 mod tests;
 
+/// For [`crate::fuzz`]: each item's stock, and how many of that are held and sold; none where a row can't be folded.
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed_log(rows: &[crate::ledger::row::EventRow<'_>]) -> Option<Vec<[i64; 3]>> {
+    let (mut names, mut batch, mut world) = <(fold::Names, fold::Batch, world::World)>::default();
+    for row in rows {
+        batch.take(&mut names, row, crate::ledger::row::GENESIS).ok()?;
+    }
+    world.take(batch);
+    let items = world.items.values();
+    Some(items.map(|item| [item.cells.stock + item.shift.stock, item.shift.held, item.shift.sold]).collect())
+}
+
 pub use compare::{Comparison, compare};
 pub use fault::PostgresFault;
 pub use fold::Poison;

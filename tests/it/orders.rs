@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use crate::contract::{instant_of, item_of, listed, refused, retry_after_s, won};
 use crate::plan::{Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
+use crate::stampede::from_environment;
 use crate::wire::{Request, Response, eventually};
 
 fn attempt(buyer: &str) -> Request {
@@ -161,20 +162,32 @@ fn a_key_that_is_none_is_refused_and_the_longest_one_is_kept() {
     assert!(replayed(&shop.ask(&attempt("b").key(&longest))));
 }
 
+/// `DOORBUSTER_TEST_TWINS` says how many ask at once, `DOORBUSTER_TEST_ROUNDS` how often.
+fn twins_and_rounds(twins: u32, rounds: u32) -> (usize, u32) {
+    let twins = from_environment("DOORBUSTER_TEST_TWINS", twins);
+    (twins as usize, from_environment("DOORBUSTER_TEST_ROUNDS", rounds))
+}
+
+/// A shop that waits for a thousand connections to be there, however long this machine takes to make them.
+fn patient_shop_of(sale: Sale) -> Shop {
+    let plan = Plan::gateway().set("server.first_byte_timeout", "\"60s\"").set("server.head_timeout", "\"60s\"");
+    Shop::open(&plan.set("server.body_timeout", "\"60s\"").sale(sale))
+}
+
 #[test]
 fn twins_under_one_key_are_one_order() {
-    const TWINS: usize = 16;
-    let shop = shop_of(Sale::of(SALE, 1000));
-    for round in 0..10 {
+    let (twins, rounds) = twins_and_rounds(16, 10);
+    let shop = patient_shop_of(Sale::of(SALE, rounds + 1));
+    for round in 0..rounds {
         let keyed = attempt("b").key(&format!("round-{round}"));
-        let start = Barrier::new(TWINS);
+        let start = Barrier::new(twins);
         let answers: Vec<Response> = thread::scope(|scope| {
             let twin = || {
                 let mut wire = shop.wire();
                 start.wait();
                 wire.ask(&keyed)
             };
-            let twins: Vec<_> = (0..TWINS).map(|_| scope.spawn(twin)).collect();
+            let twins: Vec<_> = (0..twins).map(|_| scope.spawn(twin)).collect();
             twins.into_iter().map(|twin| twin.join().expect("an answer")).collect()
         });
         let mut orders = BTreeSet::new();
@@ -190,7 +203,32 @@ fn twins_under_one_key_are_one_order() {
         assert_eq!(orders.len(), 1, "one order, whatever its twins saw");
         assert!(answers.iter().filter(|response| response.status == 201 && !replayed(response)).count() <= 1);
     }
-    assert_eq!(shop.home().audit()["orders"], 10);
+    assert_eq!(shop.home().audit()["orders"], rounds);
+}
+
+#[test]
+fn of_attempts_whose_last_bytes_come_together_one_gets_what_one_may_have() {
+    // As many as fit one packet of HTTP/2, which is how this was first done.
+    let (connections, rounds) = twins_and_rounds(30, 10);
+    let shop = patient_shop_of(Sale::of(SALE, 2 * rounds + 1).limit(1));
+    for round in 0..2 * rounds {
+        // The last byte is the head's, or the body's.
+        let attempt = attempt(&format!("b-{round}"));
+        let bytes = if round % 2 == 0 { attempt.bytes() } else { attempt.quantity(1).bytes() };
+        let (most, last) = bytes.split_at(bytes.len() - 1);
+        let mut wires: Vec<_> = (0..connections).map(|_| shop.wire().saying(most)).collect();
+        wires.iter_mut().for_each(|wire| wire.say(last));
+        let answers = wires.iter_mut().map(|wire| wire.hear().expect("an answer"));
+        let (wins, refusals): (Vec<_>, Vec<_>) = answers.partition(|answer| answer.status == 201);
+        // Two sold, or none: forbidden. One sold, and the others told of the limit: required.
+        assert_eq!(wins.len(), 1, "round {round}");
+        won(&wins[0]);
+        for refusal in &refusals {
+            let orders = refused(refusal, "limit_reached")["orders"].clone();
+            assert_eq!(orders[0], wins[0].json()["order"], "{orders}");
+        }
+    }
+    assert_eq!(item_of(&shop.home().audit()["sales"], SKU)["confirmed"], 2 * rounds);
 }
 
 #[test]

@@ -5,11 +5,11 @@ use std::thread;
 use altcha::{Challenge, SolveChallengeOptions, solve_challenge};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
-use crate::contract::{instant_of, refused, won};
-use crate::plan::{Plan, SALE, SKU, Sale};
+use crate::contract::{instant_of, refused, retry_after_s, won};
+use crate::plan::{Plan, SALE, SKU, Sale, instant};
 use crate::shop::Shop;
 use crate::wire::{Request, Response, eventually};
 
@@ -102,8 +102,12 @@ fn a_pass_runs_out() {
     refused(&last.expect("it was asked"), "pass_expired");
 }
 
+fn ask_for_a_challenge(shop: &Shop, sale: &str) -> Response {
+    shop.ask(&Request::post(&format!("/v1/sales/{sale}/challenge")))
+}
+
 fn challenge_of(shop: &Shop) -> Value {
-    let response = shop.ask(&Request::post(&format!("/v1/sales/{SALE}/challenge")));
+    let response = ask_for_a_challenge(shop, SALE);
     assert!(matches!(response.status, 200 | 201), "{}", response.text());
     response.json()
 }
@@ -166,4 +170,79 @@ fn a_challenge_runs_out() {
     });
     refused(&last.expect("it was asked"), "challenge_expired");
     refused(&hand_in(&shop, &solution), "challenge_expired");
+}
+
+/// The sale isn't open, and says since when it will be and when to come again.
+#[track_caller]
+fn too_early(response: &Response, opens_at: Timestamp) {
+    let body = refused(response, "sale_not_open");
+    assert_eq!(instant_of(&body["opens_at"]), opens_at, "{body}");
+    retry_after_s(response);
+}
+
+/// So many seconds from now, as a schedule can say it.
+fn in_seconds(seconds: i64) -> Timestamp {
+    Timestamp::from_second(Timestamp::now().as_second() + seconds).expect("a time")
+}
+
+#[test]
+fn neither_challenge_nor_pass_is_given_out_before_its_time() {
+    let (soon, far) = (in_seconds(3_600), in_seconds(7_200));
+    let sales = |plan: Plan| {
+        let plan = plan.set("client.challenge_opens_before", "\"90m\"").set("client.challenge_digits", "1");
+        plan.sale(Sale::of(SALE, 5).opens_at(&instant(soon))).sale(Sale::of("far", 5).opens_at(&instant(far)))
+    };
+    let shop = Shop::open(&sales(Plan::passes()));
+    let solution = solved(&challenge_of(&shop));
+    too_early(&ask_for_a_challenge(&shop, "far"), far);
+    // Whatever is handed in, and before anybody looks at it.
+    let to_the_far = Request::post("/v1/sales/far/pass");
+    for request in [to_the_far.clone(), to_the_far.clone().json(&solution), to_the_far.clone().json(&json!({}))] {
+        too_early(&shop.ask(&request), far);
+    }
+    let granted = hand_in(&shop, &solution);
+    assert_eq!(granted.status, 200, "{}", granted.text());
+    let pass = granted.json()["pass"].as_str().expect("a pass").to_owned();
+    too_early(&shop.ask(&Request::attempt(SALE, SKU).bearer(&pass)), soon);
+
+    // Where nobody has to work for a pass, it could be kept all the same.
+    let shop = Shop::open(&sales(Plan::passes().set("client.challenge", "\"off\"")));
+    assert_eq!(shop.ask(&Request::post(&format!("/v1/sales/{SALE}/pass"))).status, 200);
+    too_early(&shop.ask(&to_the_far), far);
+    assert_eq!(shop.home().audit()["orders"], 0);
+}
+
+#[test]
+fn where_the_window_is_zero_nothing_is_given_out_before_the_bell() {
+    let an_hour_off = in_seconds(3_600);
+    let plan = Plan::passes().set("client.challenge_opens_before", "\"0s\"").set("client.challenge_digits", "1");
+    let shop = Shop::open(&plan.sale(Sale::of(SALE, 5).opens_at(&instant(an_hour_off))));
+    let hand_in_nothing = Request::post(&format!("/v1/sales/{SALE}/pass"));
+    too_early(&ask_for_a_challenge(&shop, SALE), an_hour_off);
+    too_early(&shop.ask(&hand_in_nothing), an_hour_off);
+
+    let bell = in_seconds(2);
+    let sooner = Request::new("PATCH", &format!("/v1/admin/sales/{SALE}")).json(&json!({ "opens_at": instant(bell) }));
+    let changed = shop.office(sooner);
+    assert_eq!(changed.status, 200, "{}", changed.text());
+    let mut given = None;
+    eventually("the bell", || {
+        let handed_in = shop.ask(&hand_in_nothing);
+        // What is said of the bell is true when it is said: the shop looks at the wall clock once in a millisecond.
+        let is_over = Timestamp::now() + SignedDuration::from_millis(1) >= bell;
+        match handed_in.code().as_deref() {
+            Some("sale_not_open") => too_early(&handed_in, bell),
+            code => assert_eq!((code, is_over), (Some("challenge_invalid"), true)),
+        }
+        let asked = ask_for_a_challenge(&shop, SALE);
+        if asked.status != 200 {
+            too_early(&asked, bell);
+            return false;
+        }
+        given = Some(asked.json());
+        true
+    });
+    assert!(Timestamp::now() + SignedDuration::from_millis(1) >= bell, "given out before the bell");
+    let granted = hand_in(&shop, &solved(&given.expect("a challenge")));
+    assert_eq!(granted.status, 200, "{}", granted.text());
 }

@@ -17,8 +17,13 @@ const FORMER: &str = "whsec_Zm9ybWVyZm9ybWVyZm9ybWVyZm9ybWVy";
 
 /// A shop's plan that believes both secrets.
 pub(crate) fn plan(sale: Sale) -> Plan {
-    let plan = Plan::gateway().set("payments.secret", &format!("\"{SECRET}\""));
-    plan.set("payments.former_secret", &format!("\"{FORMER}\"")).sale(sale)
+    plan_with_secrets(Plan::gateway()).sale(sale)
+}
+
+/// The same of any plan.
+pub(crate) fn plan_with_secrets(plan: Plan) -> Plan {
+    let plan = plan.set("payments.secret", &format!("\"{SECRET}\""));
+    plan.set("payments.former_secret", &format!("\"{FORMER}\""))
 }
 
 fn shop_of(sale: Sale) -> Shop {

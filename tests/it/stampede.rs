@@ -14,7 +14,8 @@ use crate::plan::{Plan, SALE, SKU, Sale};
 use crate::shop::Shop;
 use crate::wire::{Request, Response, eventually};
 
-fn from_environment(name: &str, default: u32) -> u32 {
+/// A number that somebody may raise.
+pub(crate) fn from_environment(name: &str, default: u32) -> u32 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap_or_else(|_| panic!("{name}={text} is no number")))
 }
 

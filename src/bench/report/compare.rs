@@ -46,7 +46,7 @@ pub fn compare(a: &Value, b: &Value) -> Result<String, String> {
     let mut text = String::new();
     let commit = |of: &Value| {
         let part = |path| of.pointer(path).and_then(Value::as_str).unwrap_or("?").to_owned();
-        format!("{} ({} build, {})", part("/doorbuster/commit"), part("/doorbuster/profile"), part("/ended_at"))
+        plain(&format!("{} ({} build, {})", part("/doorbuster/commit"), part("/doorbuster/profile"), part("/ended_at")))
     };
     // Writing into a string never fails.
     let _ = writeln!(text, "A: {}\nB: {}\n", commit(a), commit(b));
@@ -95,7 +95,7 @@ fn figures_of(report: &Value) -> Option<Vec<(String, f64)>> {
     };
     let disk = number(report, "/disk/syncs_per_s").map(|of_disk| ("disk: syncs_per_s".to_owned(), of_disk));
     let each = report.pointer(path)?.as_array()?.iter().flat_map(|of| {
-        let name = marks.iter().map(|mark| word(of, mark)).collect::<Vec<_>>().join(", ");
+        let name = plain(&marks.iter().map(|mark| word(of, mark)).collect::<Vec<_>>().join(", "));
         figures.iter().filter_map(move |path| {
             Some((format!("{name}: {}", path.replace('/', " ")), number(of, &format!("/{path}"))?))
         })
@@ -103,8 +103,27 @@ fn figures_of(report: &Value) -> Option<Vec<(String, f64)>> {
     Some(disk.into_iter().chain(each).collect())
 }
 
+/// For [`crate::fuzz`]: two files, one behind the other. What can be compared is like itself, and says nothing to the
+/// terminal but lines.
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed(bytes: &[u8]) {
+    let mut reports = serde_json::Deserializer::from_slice(bytes).into_iter::<Value>();
+    let Some(Ok(a)) = reports.next() else { return };
+    let b = reports.next().and_then(Result::ok).unwrap_or_else(|| a.clone());
+    if let Ok(text) = compare(&a, &b) {
+        assert!(!text.chars().any(|letter| letter.is_control() && letter != '\n'), "{text:?}");
+        let same = compare(&a, &a).expect("it has been compared");
+        assert!(!same.contains("NOT LIKE WITH LIKE"), "{same}");
+    }
+}
+
 fn figure(value: f64) -> String {
     if value.fract() == 0.0 || value >= 1_000.0 { format!("{value:.0}") } else { format!("{value:.2}") }
+}
+
+/// A report may be somebody else's: what it says tells a terminal nothing but letters.
+fn plain(text: &str) -> String {
+    text.chars().map(|letter| if letter.is_control() { char::REPLACEMENT_CHARACTER } else { letter }).collect()
 }
 
 /// The members that aren't the same.
@@ -117,7 +136,8 @@ fn differences(path: &str, a: &Value, b: &Value) -> Vec<String> {
     let null = Value::Null;
     let pairs = names.into_iter().map(|name| (name, of_a.get(name).unwrap_or(&null), of_b.get(name).unwrap_or(&null)));
     let differing = pairs.filter(|(_, of_a, of_b)| of_a != of_b);
-    differing.map(|(name, of_a, of_b)| format!("{}.{name}: {of_a} and {of_b}", path.trim_start_matches('/'))).collect()
+    let path = path.trim_start_matches('/');
+    differing.map(|(name, of_a, of_b)| plain(&format!("{path}.{name}: {of_a} and {of_b}"))).collect()
 }
 
 #[cfg(all(test, not(doorbuster_loom)))]

@@ -32,6 +32,8 @@ use crate::rig::judge::Verdict;
 
 pub use self::beside::{Beside, Line, beside_page};
 pub use self::compare::compare;
+#[cfg(any(test, feature = "torture"))]
+pub(crate) use self::compare::fuzzed;
 pub use self::hgrm::percentiles_text;
 pub use self::html::page;
 pub use self::origin::{Origin, Program};

@@ -38,11 +38,15 @@ async fn whole<T: Send + 'static>(
     }
 }
 
-pub(super) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
+pub(in crate::door) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &Bytes) -> Result<T, Problem> {
     if !body::is_json(headers) {
         return Err(Problem::UnsupportedMediaType);
     }
     let Unique(body) = serde_json::from_slice(bytes).map_err(|_| Problem::Malformed)?;
+    // An array of what its members would be is as good to the library.
+    if !body.is_object() {
+        return Err(Problem::Invalid { pointer: String::new(), says: "must be an object".into() });
+    }
     serde_path_to_error::deserialize(body).map_err(|fault| {
         let pointer = pointer(fault.path());
         Problem::Invalid { pointer, says: fault.into_inner().to_string() }

@@ -27,6 +27,7 @@ use super::problem::Problem;
 use super::{Here, Office};
 use crate::clock::MonoTime;
 use crate::door::extract::Whole;
+use crate::door::host::is_host;
 use crate::door::identity;
 
 /// How long a session lasts without being used.
@@ -174,8 +175,9 @@ pub(super) async fn admit(State(office): Here, request: Request, next: Next) -> 
 }
 
 /// A page of another site that has its name point to 127.0.0.1 still sends its own name.
-fn names_this_machine(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(header::HOST).and_then(|host| host.to_str().ok()) else { return false };
+pub(in crate::door) fn names_this_machine(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).filter(|host| is_host(host.as_bytes()));
+    let Some(host) = host.and_then(|host| host.to_str().ok()) else { return false };
     let name = match host.rsplit_once(':') {
         Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
         _ => host,
@@ -266,3 +268,6 @@ fn cookie(id: &str, max_age: Duration) -> Result<HeaderValue, Problem> {
     let text = format!("{COOKIE}={id}; Path=/; HttpOnly; SameSite=Strict; Max-Age={}", max_age.as_secs());
     HeaderValue::from_str(&text).map_err(|_| Problem::Internal)
 }
+
+#[cfg(all(test, not(doorbuster_loom)))]
+mod tests;

@@ -106,14 +106,15 @@ fn unkept(answer: impl IntoResponse) -> Response {
     ([(header::CACHE_CONTROL, "no-store")], answer).into_response()
 }
 
-fn cursor_of(seq: i64) -> String {
+pub(in crate::door) fn cursor_of(seq: i64) -> String {
     URL_SAFE_NO_PAD.encode(format!("{CURSOR}{seq}"))
 }
 
-fn before_of(cursor: &str) -> Option<i64> {
+pub(in crate::door) fn before_of(cursor: &str) -> Option<i64> {
     let text = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let seq = std::str::from_utf8(&text).ok()?.strip_prefix(CURSOR)?.parse().ok()?;
-    (seq > 0).then_some(seq)
+    // A number has more spellings than the one that a page says.
+    Some(seq).filter(|seq| *seq > 0 && cursor_of(*seq) == cursor)
 }
 
 /// `GET /v1/admin/orders/{order}`

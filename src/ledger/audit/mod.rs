@@ -33,6 +33,20 @@ pub(crate) fn fuzzed_acks(bytes: &[u8]) {
     assert!(acks.count() <= bytes.split(|byte| *byte == b'\n').count() as u64);
 }
 
+/// For [`crate::fuzz`]: each item's stock, and how many of that are held and sold; none where something is wrong.
+#[cfg(any(test, feature = "torture"))]
+pub(crate) fn fuzzed_log(rows: &[super::row::EventRow<'_>]) -> Option<Vec<[i64; 3]>> {
+    let (mut fold, mut head) = (Fold::new(), super::row::GENESIS);
+    for row in rows {
+        head = row.link(&head);
+        fold.take(&super::read::StoredRow { seq: row.seq, event: Ok(*row), hash: Some(head) });
+    }
+    fold.finish();
+    let report = fold.into_report(None);
+    let totals = |item: &ItemTotals| [item.stock, item.held, item.confirmed];
+    report.violations().is_empty().then(|| report.items.iter().map(totals).collect())
+}
+
 pub use self::report::{AuditReport, Invariant, ItemTotals, Violation};
 use super::read::{LedgerReader, ReadFault};
 
