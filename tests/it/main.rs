@@ -46,6 +46,7 @@ mod session;
 mod shop;
 mod slow;
 mod stampede;
+mod starts;
 mod storefront;
 mod tls;
 mod vectors;
