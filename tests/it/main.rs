@@ -13,6 +13,7 @@ mod closing;
 mod connections;
 mod contract;
 mod crowds;
+mod damage;
 mod dashboard;
 mod dashboard_browser;
 mod demo;
