@@ -63,7 +63,16 @@ impl Sqlite {
         let setting_up = || LedgerFault::while_doing("setting the ledger up");
         // Who is refused leaves file and log as they were.
         checkpoint_on_close(&connection, false).map_err(setting_up())?;
+        // SQLite is content to read where it couldn't open for writing, and the shop would refuse everybody for ever.
+        if connection.is_readonly("main").map_err(setting_up())? {
+            let source = std::io::Error::other("it can only be read: it could not be opened for writing");
+            return Err(LedgerFault::Io { path: file, source });
+        }
         let is_new = is_new(&connection, &file)?;
+        if connection.is_readonly("main").map_err(setting_up())? {
+            let why = "its header says that a newer SQLite wrote it, or that nobody may".into();
+            return Err(LedgerFault::UnknownSchema { file, why });
+        }
         checkpoint_on_close(&connection, is_new).map_err(setting_up())?;
         beside::compare(&connection, alone)?;
         configure(&connection).map_err(setting_up())?;
