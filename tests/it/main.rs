@@ -17,7 +17,7 @@ mod damage;
 mod dashboard;
 mod dashboard_browser;
 mod demo;
-mod faults;
+mod disk_faults;
 mod framing;
 mod home;
 mod hostile;

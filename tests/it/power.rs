@@ -13,7 +13,7 @@
 pub(crate) mod disk;
 mod judge;
 mod scene;
-mod trace;
+pub(crate) mod trace;
 mod trial;
 
 use std::collections::BTreeMap;
