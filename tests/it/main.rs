@@ -46,6 +46,7 @@ mod relay;
 mod session;
 mod shop;
 mod slow;
+mod stall;
 mod stampede;
 mod starts;
 mod storefront;
