@@ -8,6 +8,7 @@ pub mod bench;
 pub mod completions;
 pub mod config;
 pub mod demo;
+mod emptied;
 mod exit;
 pub mod export;
 pub mod hash_password;

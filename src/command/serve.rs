@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use super::Exit;
+use super::emptied::refuse_an_emptied_ledger;
 use super::logging::Logging;
 use super::signals::{Heard, Signals, outlive_full_files};
 use super::{lookout, wiring};
@@ -81,6 +82,7 @@ impl House {
     /// accept when everything behind them stands.
     async fn open(config: Config) -> Result<Self, anyhow::Error> {
         let clock = Clock::system();
+        wiring::ledger_dir(&config).map_or(Ok(()), |dir| refuse_an_emptied_ledger(&dir))?;
         let ledger = OpenLedger::open(wiring::ledger(&config), clock.clone())?;
         let (shop_socket, office_socket) = (bind(config.server.listen)?, bind(config.server.admin_listen)?);
         let data_dir = &config.ledger.data_dir;

@@ -15,6 +15,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::beside;
 use super::read::{Head, LedgerReader, ReadFault};
 
 /// Why there is no copy.
@@ -82,6 +83,10 @@ impl<'a> Place<'a> {
         let mut partial = OsString::from(to);
         partial.push(".partial");
         let partial = PathBuf::from(partial);
+        // It would be replayed over the copy, wherever that is opened.
+        if let Some(leftover) = beside::leftover(to) {
+            return Err(BackupFault::Exists(leftover));
+        }
         create(to)?;
         if let Err(fault) = create(&partial) {
             // That one is somebody else's, and stays.

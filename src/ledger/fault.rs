@@ -112,10 +112,8 @@ impl LedgerFault {
 
     /// For `map_err`: what SQLite said while something was being done.
     pub(super) fn while_doing(doing: &'static str) -> impl FnOnce(SqliteError) -> Self {
-        move |source| match source.sqlite_error_code() {
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-                Self::Corrupt { seq: None, why: format!("while {doing}: {source}") }
-            }
+        move |source| match &source {
+            _ if is_damage(&source) => Self::Corrupt { seq: None, why: format!("while {doing}: {source}") },
             _ if failed_to_sync(&source) => Self::Disk { doing, source },
             _ => Self::Sqlite { doing, source },
         }
@@ -125,6 +123,22 @@ impl LedgerFault {
     pub(super) fn about(path: &std::path::Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::Io { path, source }
+    }
+}
+
+/// Whether what is read isn't what was written. That our own words are no SQL (`SQLITE_ERROR`) is the tables' fault, not
+/// theirs: a column has lost its name, or the file its format.
+fn is_damage(error: &SqliteError) -> bool {
+    match error {
+        SqliteError::SqliteFailure(failure, _) | SqliteError::SqlInputError { error: failure, .. } => {
+            matches!(failure.code, ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase | ErrorCode::Unknown)
+        }
+        SqliteError::FromSqlConversionFailure(..)
+        | SqliteError::InvalidColumnType(..)
+        | SqliteError::IntegralValueOutOfRange(..)
+        | SqliteError::QueryReturnedNoRows
+        | SqliteError::Utf8Error(..) => true,
+        _ => false,
     }
 }
 

@@ -12,6 +12,7 @@ use super::health::{Board, Figures};
 use super::lock::DirLock;
 use super::notes::{NoteBox, Tray};
 use super::page::{Head, Tally};
+use super::proof;
 use super::queue::Queue;
 use super::receipt::{Desks, Outbox};
 use super::recovery::{self, Recovered};
@@ -73,6 +74,8 @@ impl OpenLedger {
                 let lock = DirLock::take(&settings.data_dir)?;
                 let sqlite = Sqlite::open(&settings.data_dir)?;
                 let (recovered, tally) = recovery::recover(&sqlite.connection)?;
+                proof::prove(&settings.data_dir, &sqlite.connection, recovered.events)?;
+                sqlite.keep_what_was_found()?;
                 let orders = recovered.orders.len() as u64;
                 let open = Self::with_store(settings, clock, Box::new(sqlite), tally);
                 Ok((Self { orders, lock: Some(lock), ..open }, recovered))

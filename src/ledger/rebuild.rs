@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use rusqlite::{Connection, params};
 
 use super::audit::{AuditFault, AuditReport, audit};
+use super::beside;
 use super::event::SaleDetail;
 use super::fault::LedgerFault;
 use super::lock::{DirLock, sync_dir};
@@ -29,7 +30,7 @@ const WORKSHOP: &str = "restoring";
 #[derive(Debug, thiserror::Error)]
 pub enum RebuildFault {
     /// There is one already.
-    #[error("there is a ledger at {} already: it is left alone", .0.display())]
+    #[error("there is a ledger at {} already, or a part of one: it is left alone", .0.display())]
     Exists(PathBuf),
     /// Its place can't be used.
     #[error(transparent)]
@@ -74,6 +75,10 @@ impl Rebuild {
         let file = dir.join(FILE_NAME);
         if file.exists() {
             return Err(RebuildFault::Exists(file));
+        }
+        // It would be replayed over what is restored.
+        if let Some(leftover) = beside::leftover(&file) {
+            return Err(RebuildFault::Exists(leftover));
         }
         let workshop = dir.join(WORKSHOP);
         clear(&workshop)?;

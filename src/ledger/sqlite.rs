@@ -7,9 +7,11 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::append::Deltas;
+use super::beside;
 use super::fault::{LedgerFault, Meaning, full_disk, meaning};
 use super::lock::sync_dir;
 use super::page::Page;
@@ -51,29 +53,51 @@ impl Sqlite {
             return Err(LedgerFault::OldSqlite { found: rusqlite::version(), needed: needed_text });
         }
         let file = dir.join(FILE_NAME);
+        let alone = beside::look(&file)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             // One thread at a time has it: the type says so, no mutex has to.
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection =
             Connection::open_with_flags(&file, flags).map_err(LedgerFault::while_doing("opening the ledger"))?;
+        let setting_up = || LedgerFault::while_doing("setting the ledger up");
+        // Who is refused leaves file and log as they were.
+        checkpoint_on_close(&connection, false).map_err(setting_up())?;
+        // SQLite is content to read where it couldn't open for writing, and the shop would refuse everybody for ever.
+        if connection.is_readonly("main").map_err(setting_up())? {
+            let source = std::io::Error::other("it can only be read: it could not be opened for writing");
+            return Err(LedgerFault::Io { path: file, source });
+        }
         let is_new = is_new(&connection, &file)?;
-        configure(&connection).map_err(LedgerFault::while_doing("setting the ledger up"))?;
+        if connection.is_readonly("main").map_err(setting_up())? {
+            let why = "its header says that a newer SQLite wrote it, or that nobody may".into();
+            return Err(LedgerFault::UnknownSchema { file, why });
+        }
+        checkpoint_on_close(&connection, is_new).map_err(setting_up())?;
+        beside::compare(&connection, alone)?;
+        configure(&connection).map_err(setting_up())?;
         read_back(&connection)?;
         if is_new {
             create(&connection).map_err(LedgerFault::while_doing("creating the ledger"))?;
-        } else {
-            // What a process that died of a failed sync has left may be in memory only: copied into the file and synced
-            // anew, it is either on disk or said not to be.
-            let frames =
-                checkpoint(&connection, "RESTART").map_err(LedgerFault::while_doing("checkpointing the ledger"))?;
-            if frames.written > 0 {
-                begin_log_anew(&connection).map_err(LedgerFault::while_doing("beginning the log anew"))?;
-            }
         }
         // SQLite syncs the directory for journals, not for the file itself.
         sync_dir(dir)?;
         Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES })
+    }
+
+    /// To be called when what was found is believed, and before anybody is told of it: a log that is another's is not
+    /// written into the file.
+    ///
+    /// What a process that died of a failed sync has left may be in memory only: copied into the file and synced anew, it
+    /// is either on disk or said not to be.
+    pub(super) fn keep_what_was_found(&self) -> Result<(), LedgerFault> {
+        let connection = &self.connection;
+        checkpoint_on_close(connection, true).map_err(LedgerFault::while_doing("setting the ledger up"))?;
+        let frames = checkpoint(connection, "RESTART").map_err(LedgerFault::while_doing("checkpointing the ledger"))?;
+        if frames.written > 0 {
+            begin_log_anew(connection).map_err(LedgerFault::while_doing("beginning the log anew"))?;
+        }
+        Ok(())
     }
 
     /// A new ledger that nothing keeps: for simulations, which lose power by forgetting everything but this.
@@ -111,6 +135,11 @@ fn is_new(connection: &Connection, file: &Path) -> Result<bool, LedgerFault> {
         }
         Err(error) => Err(LedgerFault::while_doing("looking at the ledger")(error)),
     }
+}
+
+/// Whether the log is written into the file, and removed, when the last connection to it is closed.
+fn checkpoint_on_close(connection: &Connection, does: bool) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, !does).map(drop)
 }
 
 fn configure(connection: &Connection) -> rusqlite::Result<()> {

@@ -29,6 +29,14 @@ impl Home {
         home
     }
 
+    /// A home of its own with all that is in this one, whose shop has ended.
+    pub(crate) fn copy(&self) -> Self {
+        let home = Self::empty();
+        let status = Command::new("cp").arg("-a").arg(self.path().join(".")).arg(home.path()).status();
+        assert!(status.expect("there is a cp command").success());
+        home
+    }
+
     pub(crate) fn path(&self) -> &Path {
         self.0.path()
     }

@@ -10,10 +10,10 @@
 //! `DOORBUSTER_TEST_IMAGES` says how many disks, `DOORBUSTER_TEST_SEED` what is lost on each. The crowd is another one each
 //! time, so a disk that is found bad is kept, with what it was, where the failure says.
 
-mod disk;
+pub(crate) mod disk;
 mod judge;
 mod scene;
-mod trace;
+pub(crate) mod trace;
 mod trial;
 
 use std::collections::BTreeMap;

@@ -63,7 +63,8 @@ impl Shop {
         Self::open_as(home, child)
     }
 
-    fn open_as(home: Home, child: Child) -> Self {
+    /// A shop that opens, or is about to.
+    pub(crate) fn open_as(home: Home, child: Child) -> Self {
         Self::try_open_as(home, child)
             .unwrap_or_else(|NotOpened { code, said, .. }| panic!("does not serve ({code:?}):\n{said}"))
     }

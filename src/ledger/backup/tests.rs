@@ -68,6 +68,19 @@ fn what_exists_is_never_overwritten() {
 }
 
 #[test]
+fn no_copy_is_made_beside_a_log_that_would_be_replayed_over_it() {
+    let ledger = LedgerFixture::live(1, 5);
+    for suffix in ["-wal", "-journal"] {
+        let folder = folder();
+        let leftover = folder.path().join(format!("copy.db{suffix}"));
+        fs::write(&leftover, "of another ledger").expect("a file");
+        let fault = backup(ledger.dir(), &folder.path().join("copy.db"));
+        assert!(matches!(&fault, Err(BackupFault::Exists(path)) if *path == leftover), "{fault:?}");
+        assert_eq!(names(folder.path()), [format!("copy.db{suffix}").as_str()]);
+    }
+}
+
+#[test]
 fn a_copy_that_fails_leaves_nothing() {
     let ledger = LedgerFixture::live(1, 5);
     ledger.sql("PRAGMA wal_checkpoint(TRUNCATE)");

@@ -89,6 +89,11 @@ fn a_ledger_that_contradicts_itself_is_not_opened() {
         ("UPDATE events SET item = 1 WHERE seq = 5", Some(5)),
         ("INSERT INTO order_states (seq, state) VALUES (2, 'expired')", Some(8)),
         ("UPDATE items SET no = 1", None),
+        // What contradicts nothing but the log.
+        ("UPDATE items SET stock = 4", None),
+        ("UPDATE items SET price_minor = 1", None),
+        ("UPDATE sales SET limit_per_buyer = 3", None),
+        ("UPDATE sales SET phase = 'live'", None),
         ("UPDATE sales SET id = 'no id'", None),
     ] {
         let dir = filled();

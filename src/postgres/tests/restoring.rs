@@ -42,6 +42,16 @@ fn a_ledger_that_is_made_anew_is_the_same_one() {
 }
 
 #[test]
+fn nothing_is_made_anew_beside_a_log_that_would_be_replayed_over_it() {
+    for suffix in ["-wal", "-journal"] {
+        let dir = TempDir::new().expect("a directory");
+        let leftover = dir.path().join(format!("{FILE_NAME}{suffix}"));
+        std::fs::write(&leftover, "of the ledger before").expect("a file");
+        assert!(matches!(Rebuild::begin(dir.path()), Err(RebuildFault::Exists(path)) if path == leftover));
+    }
+}
+
+#[test]
 fn a_row_that_is_missing_changed_or_damaged_leaves_no_ledger() {
     let rows = rows(&ledger());
     let mut changed = rows.clone();
