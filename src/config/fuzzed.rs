@@ -83,11 +83,13 @@ fn are_as_typed(items: &[ItemTerms], typed: &Json) {
     }
 }
 
-/// What is wrong is in the body, where its pointer says (RFC 6901).
+/// What is wrong is in the body, where its pointer says (RFC 6901), or would be there.
 fn point_at(faults: &[declared::Fault], body: &Json) {
     assert!(!faults.is_empty());
     for fault in faults {
-        assert!(body.pointer(&fault.pointer).is_some() && !fault.says.is_empty(), "{fault:?}");
+        let (around, _) = fault.pointer.rsplit_once('/').unwrap_or_default();
+        let is_there = [fault.pointer.as_str(), around].iter().any(|pointer| body.pointer(pointer).is_some());
+        assert!(is_there && !fault.says.is_empty(), "{fault:?}");
     }
 }
 
