@@ -29,7 +29,7 @@ pub(crate) fn attempt(buyer: &str) -> Request {
 }
 
 /// A metric's value.
-fn metric(shop: &Shop, name: &str) -> f64 {
+pub(crate) fn metric(shop: &Shop, name: &str) -> f64 {
     let text = shop.office(Request::get("/metrics")).text();
     let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_else(|| panic!("no {name} in {text}"));
     line.rsplit(' ').next().and_then(|value| value.parse().ok()).expect("a number")

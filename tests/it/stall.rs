@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use crate::contract::{refused, retry_after_s, won};
 use crate::home::Home;
 use crate::plan::{Plan, SALE, SKU, Sale};
+use crate::postgres::metric;
 use crate::shop::Shop;
 use crate::wire::{Request, Response, eventually};
 
@@ -32,13 +33,6 @@ fn open() -> Shop {
     let starter =
         ["strace", "-D", "-f", "-qq", "--seccomp-bpf", "-o", "/dev/null", "-e", "trace=fdatasync", "-e", &stall];
     Shop::open_through(Home::with(&plan.text()), &starter)
-}
-
-/// Events that wait for the disk.
-fn queued(shop: &Shop) -> usize {
-    let text = shop.office(Request::get("/metrics")).text();
-    let line = text.lines().find_map(|line| line.strip_prefix("doorbuster_ledger_queued ")).expect("the gauge");
-    line.parse().expect("a number")
 }
 
 /// The longest of so many answers.
@@ -75,7 +69,7 @@ fn while_the_disk_stalls_who_needs_none_is_answered_and_who_waits_hears_his_yes_
         while waiting.len() < PLACES {
             waiting.push(buy(format!("w-{}", waiting.len())));
         }
-        eventually("a full queue", || queued(&shop) == PLACES);
+        eventually("a full queue", || metric(&shop, "doorbuster_ledger_queued{}") == PLACES as f64);
         let sold_out = slowest(200, |number| {
             drop(refused(&shop.ask(&Request::attempt(GONE, SKU).buyer(&format!("late-{number}"))), "sold_out"));
         });
