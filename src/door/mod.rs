@@ -29,7 +29,6 @@ mod service;
 mod shop;
 mod stream;
 mod sweep;
-mod unique;
 mod views;
 mod worker;
 

@@ -21,9 +21,9 @@ use super::{Here, Office};
 use crate::config::declared;
 use crate::door::body;
 use crate::door::extract::{Named, Whole};
-use crate::door::unique::Unique;
 use crate::keeper::Unchanged;
 use crate::offer::Phase;
+use crate::unique::Unique;
 
 /// Waits for a change that runs in a task of its own.
 async fn whole<T: Send + 'static>(

@@ -2,14 +2,12 @@
 //!
 //! **Invariant:** an object that names a field twice is no object: two readers could each believe another one.
 
-use std::fmt;
-
 use compact_str::{CompactString, format_compact};
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use super::Unaccepted;
 use crate::orders::notice::PaymentId;
+use crate::unique::Unique;
 
 /// How much of an unknown field's name is told back: a longer one was no slip of the pen.
 const NAME_CHARS_MAX: usize = 64;
@@ -20,7 +18,7 @@ const NAME_CHARS_MAX: usize = 64;
 /// [`Unaccepted::Malformed`].
 pub(super) fn parse(body: &[u8]) -> Result<Map<String, Value>, Unaccepted> {
     match serde_json::from_slice(body) {
-        Ok(Unrepeated(Value::Object(fields))) => Ok(fields),
+        Ok(Unique(Value::Object(fields))) => Ok(fields),
         Ok(_) | Err(_) => Err(Unaccepted::Malformed),
     }
 }
@@ -95,66 +93,5 @@ impl<'a> Object<'a> {
     /// An object that has to be there.
     pub(super) fn required_object(&self, name: &str) -> Result<Self, Unaccepted> {
         self.object(name)?.ok_or_else(|| self.invalid(name))
-    }
-}
-
-/// A value in which no object names a field twice. How deep it may be is bounded by the reader beneath.
-struct Unrepeated(Value);
-
-impl<'de> Deserialize<'de> for Unrepeated {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(AnyValue).map(Self)
-    }
-}
-
-struct AnyValue;
-
-impl<'de> Visitor<'de> for AnyValue {
-    type Value = Value;
-
-    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("a number that isn't finite"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.into()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let mut values = Vec::new();
-        while let Some(Unrepeated(value)) = sequence.next_element()? {
-            values.push(value);
-        }
-        Ok(Value::Array(values))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
-        let mut fields = Map::new();
-        while let Some((name, Unrepeated(value))) = map.next_entry::<String, _>()? {
-            if fields.insert(name, value).is_some() {
-                return Err(A::Error::custom("a field twice"));
-            }
-        }
-        Ok(Value::Object(fields))
     }
 }

@@ -1,12 +1,12 @@
-//! JSON as the office takes it: the second of two members of one name would win here and lose elsewhere, so there are none.
+//! JSON as the house takes it: of two members of one name the second would win here and lose elsewhere, so there are none.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// A value in which no object has a member twice.
-pub(super) struct Unique(pub(super) Value);
+/// A value in which no object has a member twice. How deep it may be is bounded by the reader beneath.
+pub(crate) struct Unique(pub(crate) Value);
 
 impl<'de> Deserialize<'de> for Unique {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
