@@ -41,6 +41,8 @@ const LIMIT: u32 = 3;
 const PLACES: u32 = 256;
 /// Units at the beginning: few, so that they are fought for, or many, so that more than refusals is seen.
 const STOCKS: [u32; 3] = [3, 100, 3_000];
+/// How long who is told at the end that the shop is busy waits before the next one asks.
+const BUSY_PAUSE: Duration = Duration::from_millis(20);
 /// Who buys what is left at the end: more than there are units.
 const LAST_BUYERS: u32 = 20_000;
 
@@ -283,6 +285,8 @@ fn buy_out(shop: SocketAddr, watch: Stopwatch, operations: &mut Vec<Operation>) 
                 ask(asking::pay((order, 1), clock.now().wall, &keys))?;
             }
             Heard::No { code } if code == "sold_out" => return Ok(true),
+            // PostgreSQL may not have been reached again yet: who is busy says when he isn't.
+            Heard::No { code } if code == "busy" => thread::sleep(BUSY_PAUSE),
             _ => {}
         }
     }
