@@ -43,6 +43,8 @@ pub(super) struct Sqlite {
     pub(super) deltas: Deltas,
     /// From so many frames on the next checkpoint is tried: one that a reader holds up isn't tried at each commit.
     tidy_from: u64,
+    /// Made just now: there is nothing that was found.
+    is_new: bool,
 }
 
 impl Sqlite {
@@ -82,7 +84,7 @@ impl Sqlite {
         }
         // SQLite syncs the directory for journals, not for the file itself.
         sync_dir(dir)?;
-        Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES })
+        Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES, is_new })
     }
 
     /// To be called when what was found is believed, and before anybody is told of it: a log that is another's is not
@@ -92,6 +94,9 @@ impl Sqlite {
     /// is either on disk or said not to be.
     pub(super) fn keep_what_was_found(&self) -> Result<(), LedgerFault> {
         let connection = &self.connection;
+        if self.is_new {
+            return Ok(());
+        }
         checkpoint_on_close(connection, true).map_err(LedgerFault::while_doing("setting the ledger up"))?;
         let frames = checkpoint(connection, "RESTART").map_err(LedgerFault::while_doing("checkpointing the ledger"))?;
         if frames.written > 0 {
@@ -107,7 +112,7 @@ impl Sqlite {
         connection.set_prepared_statement_cache_capacity(32);
         connection.pragma_update(None, "foreign_keys", true)?;
         create(&connection)?;
-        Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES })
+        Ok(Self { connection, deltas: Deltas::default(), tidy_from: TIDY_FRAMES, is_new: true })
     }
 }
 
