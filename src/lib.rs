@@ -54,7 +54,7 @@
 //! | [`ids`] [`money`] [`offer`] [`order`] | the nouns |
 //! | `torture`, `fuzz` | test builds only: everything that goes wrong, and a judge of it; every parser of outside bytes |
 //! | [`failpoint`] | where a test build can be made to fail; nothing of it in any other |
-//! | [`clock`], `files`, `home`, [`log`], [`metrics`], [`readiness`], `sync`, `unique`, `urgency` | the basement: every floor's tools, no floor's business |
+//! | [`clock`], `files`, `home`, [`log`], [`metrics`], `pointer`, [`readiness`], `sync`, `unique`, `urgency` | the basement: every floor's tools, no floor's business |
 //!
 //! # What holds everywhere
 //!
@@ -98,6 +98,7 @@ pub mod money;
 pub mod offer;
 pub mod order;
 pub mod orders;
+mod pointer;
 pub mod postgres;
 pub mod readiness;
 pub mod rig;

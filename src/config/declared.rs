@@ -130,7 +130,7 @@ fn put(
     complaints: &mut Vec<Complaint>,
 ) {
     let pointer = path.iter().fold(pointer.to_owned(), |pointer, name| {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
+        let escaped = crate::pointer::escaped(name);
         format!("{pointer}/{escaped}")
     });
     let key = path.join(".");

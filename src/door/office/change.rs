@@ -56,7 +56,7 @@ pub(in crate::door) fn parse<T: DeserializeOwned>(headers: &HeaderMap, bytes: &B
 /// As RFC 6901 writes it.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     let segment = |segment: &Segment| match segment {
-        Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+        Segment::Map { key } => format!("/{}", crate::pointer::escaped(key)),
         Segment::Seq { index } => format!("/{index}"),
         Segment::Enum { .. } | Segment::Unknown => String::new(),
     };

@@ -23,7 +23,7 @@ pub(in crate::door) fn fuzzed(text: &str) {
 
 /// The complaint about a parameter.
 pub(super) fn invalid(name: &str, says: impl Into<String>) -> Problem {
-    let escaped = name.replace('~', "~0").replace('/', "~1");
+    let escaped = crate::pointer::escaped(name);
     Problem::Invalid { pointer: format!("/{escaped}"), says: says.into() }
 }
 

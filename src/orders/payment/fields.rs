@@ -38,7 +38,7 @@ impl<'a> Object<'a> {
 
     /// The complaint about a field.
     pub(super) fn invalid(&self, name: &str) -> Unaccepted {
-        let escaped = name.replace('~', "~0").replace('/', "~1");
+        let escaped = crate::pointer::escaped(name);
         Unaccepted::InvalidField { pointer: format_compact!("{}/{escaped}", self.pointer) }
     }
 
