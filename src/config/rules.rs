@@ -131,10 +131,13 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
 }
 
 fn log(text: &str) -> Result<String, String> {
-    // The filter takes a lone word for a module: a mistyped level would silence everything.
-    let is_level = |part: &str| part.contains(['=', '[']) || part.trim().parse::<LevelFilter>().is_ok();
-    if text.split(',').all(is_level) && EnvFilter::try_new(text).is_ok() {
-        return Ok(text.into());
+    // The filter counts letters without the space in front of them and cuts with it: at the wrong one, or through one.
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let filter = parts.join(",");
+    // It takes a lone word for a module: a mistyped level would silence everything.
+    let is_level = |part: &&str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
+    if parts.iter().all(is_level) && EnvFilter::try_new(&filter).is_ok() {
+        return Ok(filter);
     }
     Err(format!("must be a level or a filter such as \"info,doorbuster=debug\", not {text:?}"))
 }

@@ -232,6 +232,13 @@ fn what_is_shown_says_where_it_comes_from_and_can_be_read_again() {
 }
 
 #[test]
+fn the_log_filter_may_have_space_between_its_parts() {
+    let log = |text: &str| Shop::with(&format!("[server]\nlog = \"{text}\"")).load().config.server.log;
+    assert_eq!(log("warn, doorbuster=debug"), "warn,doorbuster=debug");
+    assert_eq!(log(" error ,hyper=off "), "error,hyper=off");
+}
+
+#[test]
 fn a_reload_takes_all_or_nothing() {
     let shop = Shop::with("[access]\nip = { rate = 1, burst = 1 }");
     let before = shop.load().config;
