@@ -36,7 +36,11 @@ pub(crate) fn environment(bytes: &[u8]) {
     let variables = lines.filter_map(|line| line.split_once('='));
     // What lies on this machine is nobody's business: names of files are relative to a place that isn't there.
     let is_ours = |(name, value): &(&str, &str)| !(name.to_lowercase().ends_with("_file") && value.starts_with('/'));
-    let environment: layers::Environment = variables.filter(is_ours).collect();
+    let variables: Vec<_> = variables.filter(is_ours).collect();
+    if !variables.iter().any(|(name, _)| name.starts_with("DOORBUSTER_")) {
+        return;
+    }
+    let environment: layers::Environment = variables.into_iter().collect();
     let (mut typed, mut complaints) = (BELOW.clone(), Vec::new());
     layers::lay_variables(
         &mut typed,
@@ -49,6 +53,10 @@ pub(crate) fn environment(bytes: &[u8]) {
     assert!(is_in_order(&complaints), "{complaints:?}");
     drop(rules::config(&typed, &mut complaints));
     assert!(is_in_order(&complaints), "{complaints:?}");
+    // Nothing is shown of what is refused.
+    if !complaints.is_empty() {
+        return;
+    }
     let shown: toml::Table = show::toml(&typed).parse().expect("what is shown could be a file again");
     assert!(shown.contains_key("server"), "{shown:?}");
 }
