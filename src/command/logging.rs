@@ -19,9 +19,9 @@ impl Logging {
     /// From here on what the house says is written down, as far as `filter` lets it.
     ///
     /// # Errors
-    /// Where the filter is none, or somebody writes down already.
-    pub(super) fn begin(filter: &str) -> Result<Self, anyhow::Error> {
-        let (layer, filter) = reload::Layer::new(EnvFilter::try_new(filter)?);
+    /// Where somebody writes down already, or the system has no thread left.
+    pub(super) fn begin(filter: EnvFilter) -> Result<Self, anyhow::Error> {
+        let (layer, filter) = reload::Layer::new(filter);
         let queue = LogQueue::in_front_of(io::stderr())?;
         let writer = queue.clone();
         let lines = fmt::layer().with_writer(move || writer.clone());

@@ -42,7 +42,7 @@ pub fn run(args: &ServeArgs) -> Result<Exit, anyhow::Error> {
     let cwd = std::env::current_dir().context("the working directory can't be read")?;
     let load = || Config::load(&args.overrides(), &Environment::of_process(), &cwd);
     let config = load()?.config;
-    let logging = Logging::begin(&config.server.log)?;
+    let logging = Logging::begin(config.server.log.compile()?)?;
     // Before there is a thread: all of them see what is armed.
     #[cfg(feature = "torture")]
     crate::failpoint::arm_from_environment(&[config.server.listen.ip(), config.server.admin_listen.ip()])?;

@@ -264,7 +264,7 @@ pub(super) struct Reload {
 impl Reload {
     pub(super) fn prepare(config: &Config) -> Result<Self, anyhow::Error> {
         Ok(Self {
-            log: EnvFilter::try_new(&config.server.log)?,
+            log: config.server.log.compile()?,
             client: client(config),
             access: access(config),
             limits: limits(config),

@@ -18,6 +18,7 @@ mod file;
 pub(crate) mod fuzzed;
 mod layers;
 mod ledger;
+mod log_filter;
 mod nearest;
 mod offers;
 mod reader;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 pub use error::{Complaint, ConfigErrors, Place};
 pub use layers::{Environment, Overrides};
+pub use log_filter::LogFilter;
 pub use schedule::span;
 pub use sections::{
     AccessConfig, Ack, AdminConfig, Challenge, ClientConfig, IdentityConfig, IdentityMode, LedgerConfig, OrdersConfig,

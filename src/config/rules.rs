@@ -5,8 +5,6 @@ use std::time::Duration;
 
 use argon2::password_hash::phc::PasswordHash;
 use ipnet::IpNet;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
 
 use super::error::Complaint;
 use super::file::Typed;
@@ -16,7 +14,7 @@ use super::reader::Reader;
 use super::storefront;
 use super::webhooks;
 use super::{
-    AccessConfig, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, OrdersConfig,
+    AccessConfig, AdminConfig, Challenge, ClientConfig, Config, IdentityConfig, IdentityMode, LogFilter, OrdersConfig,
     PaymentsConfig, Secret, ServerConfig,
 };
 use crate::access::{ClientIpHeader, Quota};
@@ -116,7 +114,7 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
                 ("x-real-ip", ClientIpHeader::XRealIp),
             ],
         ),
-        log: reader.parsed("server.log", String::new(), log),
+        log: reader.parsed("server.log", LogFilter::default(), LogFilter::parse),
         connections: reader.whole("server.connections", 1..=CONNECTIONS_MAX),
         connections_per_ip: zero_is_none(reader.whole("server.connections_per_ip", 0..=CONNECTIONS_MAX)),
         first_byte_timeout: deadline(reader, "server.first_byte_timeout"),
@@ -128,18 +126,6 @@ fn server(reader: &mut Reader<'_>) -> ServerConfig {
         threads: zero_is_none(reader.whole("server.threads", 0..=1024)).map(|threads| threads as usize),
         few: reader.whole("server.few", 0..=STOCK_MAX),
     }
-}
-
-fn log(text: &str) -> Result<String, String> {
-    // The filter counts letters without the space in front of them and cuts with it: at the wrong one, or through one.
-    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-    let filter = parts.join(",");
-    // It takes a lone word for a module: a mistyped level would silence everything.
-    let is_level = |part: &&str| part.contains(['=', '[']) || part.parse::<LevelFilter>().is_ok();
-    if parts.iter().all(is_level) && EnvFilter::try_new(&filter).is_ok() {
-        return Ok(filter);
-    }
-    Err(format!("must be a level or a filter such as \"info,doorbuster=debug\", not {text:?}"))
 }
 
 fn address(reader: &mut Reader<'_>, key: &str) -> SocketAddr {

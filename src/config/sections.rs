@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::LogFilter;
 use crate::access::{ClientIpHeader, Quota};
 use crate::client::Difficulty;
 use crate::messages::Kind;
@@ -56,8 +57,8 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<IpNet>,
     /// Where a trusted proxy says who the client is.
     pub client_ip_header: ClientIpHeader,
-    /// A filter that `tracing_subscriber::EnvFilter` has accepted.
-    pub log: String,
+    /// Which lines the log has.
+    pub log: LogFilter,
     /// Open connections over all, at least 1.
     pub connections: u32,
     /// Open connections of one address; none: no cap.

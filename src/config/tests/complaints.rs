@@ -128,11 +128,6 @@ fn values_of_another_kind_are_complaints() {
         "[server]\nlog = \"inof\"",
         "config.toml:2:7: server.log: must be a level or a filter such as \"info,doorbuster=debug\", not \"inof\"",
     );
-    // Found by fuzzing: the filter's own parser cut through the letter, and panicked.
-    refuses(
-        "[server]\nlog = \"info, ab\u{9b2c}=x\"",
-        "config.toml:2:7: server.log: must be a level or a filter such as \"info,doorbuster=debug\", not \"info, ab\u{9b2c}=x\"",
-    );
     refuses(
         "[identity]\nheader = \"buyer id\"",
         "config.toml:2:10: identity.header: must be a header's name, up to 64 characters such as \"buyer-id\", not \"buyer id\"",
