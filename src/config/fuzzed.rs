@@ -37,7 +37,7 @@ pub(crate) fn environment(bytes: &[u8]) {
     // What lies on this machine is nobody's business: names of files are relative to a place that isn't there.
     let is_ours = |(name, value): &(&str, &str)| !(name.to_lowercase().ends_with("_file") && value.starts_with('/'));
     let variables: Vec<_> = variables.filter(is_ours).collect();
-    if !variables.iter().any(|(name, _)| name.starts_with("DOORBUSTER_")) {
+    if !variables.iter().any(|(name, _)| name.starts_with(layers::PREFIX)) {
         return;
     }
     let environment: layers::Environment = variables.into_iter().collect();

@@ -19,7 +19,8 @@ use super::file::{self, Known, Setting, Settings, Typed, is_below};
 use super::nearest::nearest;
 use super::{DEFAULTS, Store};
 
-const PREFIX: &str = "DOORBUSTER_";
+/// What the name of each variable of ours begins with.
+pub(super) const PREFIX: &str = "DOORBUSTER_";
 /// Names the configuration file.
 const FILE_VARIABLE: &str = "DOORBUSTER_CONFIG";
 /// Where systemd wants a service's data (`StateDirectory=`); several are separated by colons.
